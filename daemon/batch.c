@@ -24,10 +24,10 @@ BIT_LOG_TOPIC("batch");
 struct bit_batch {
     struct bit_daemon *daemon;
     uv_process_t bitctl;
-    bool running;    /* bitctl */
-    bool resuming;   /* it is `bitctl resume`; once that is done, the run is followed */
+    bool running;    /* bitctl runs */
+    bool resuming;   /* bitctl is `bitctl resume`; when it has ended, a second one follows the run */
     bool ending;     /* bit_batch_end was called */
-    uint64_t gained; /* steps of all runs when we began */
+    uint64_t gained; /* steps of all runs when bitd began */
     bit_batch_ended *ended;
     void *arg;
 };
@@ -80,7 +80,7 @@ static void ask_slurm(struct bit_batch *b, const char *tool, const char *const *
         finish(b);
 }
 
-/* A job that somebody cancelled is on its way out, and is not brought back. */
+/* Requeues the job if squeue has it running; one that somebody cancelled is not brought back. */
 static void on_asked(void *arg, const struct bit_child_output *r)
 {
     static const char *const words[] = {"requeue", NULL};
@@ -154,14 +154,14 @@ static void on_bitctl_ended(uv_process_t *process, int64_t status, int signal)
 {
     struct bit_batch *b = process->data;
 
-    if (!b->daemon->env.stopping) { /* else bitd ended it, or it saw bitd go: its exit code says nothing of the run */
+    if (!b->daemon->env.stopping) { /* else bitd ended bitctl, or bitctl lost bitd: its exit code is not the run's */
         b->daemon->exit_code = signal != 0 ? 128 + signal : (int)status;
         bit_info(b->resuming ? "resume answered" : "run ended", "exit=%d", b->daemon->exit_code);
     }
     uv_close((uv_handle_t *)process, on_bitctl_closed);
 }
 
-/* Beside bitd where both are installed, in the sibling folder in a build tree, else wherever PATH has it. */
+/* Beside bitd if installed, in the sibling folder in a build tree, else from PATH. */
 static void find_bitctl(char *path, size_t room)
 {
     static const char *const places[] = {"/bitctl", "/../ctl/bitctl"};
@@ -189,7 +189,7 @@ static void add_verb(const struct bit_daemon *d, const char *verb, struct bit_ar
     bit_argv_add(argv, "%s", d->config.socket);
 }
 
-/* The run that failed goes on first, where it is one; then it is followed, as one that is submitted now. */
+/* `bitctl resume` for a run that failed; else `submit` or `sweep`, which also follow a run that is there already. */
 static void make_command(const struct bit_daemon *d, const struct bit_runner *failed, struct bit_argv *argv)
 {
     add_verb(d, failed != NULL ? "resume" : bit_own_run_is_sweep(d->config.run) ? "sweep" : "submit", argv);
@@ -203,7 +203,7 @@ static void make_command(const struct bit_daemon *d, const struct bit_runner *fa
     bit_argv_add(argv, "%s", d->config.run);
 }
 
-/* NULL: it did not. */
+/* bitd's own run if it has failed, else NULL. */
 static const struct bit_runner *find_failed(const struct bit_daemon *d)
 {
     const struct bit_runner *r = bit_runs_find_request(&d->runs, d->own_run.request_id);
@@ -254,7 +254,7 @@ void bit_batch_end(struct bit_batch *b, bit_batch_ended *ended, void *arg)
     b->ended = ended;
     b->arg = arg;
     if (b->running)
-        uv_process_kill(&b->bitctl, SIGTERM); /* goes on in on_bitctl_closed */
+        uv_process_kill(&b->bitctl, SIGTERM); /* continues in on_bitctl_closed */
     else
         requeue_or_finish(b);
 }

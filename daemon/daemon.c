@@ -59,7 +59,7 @@ static int check_launchable(const struct bit_daemon *d, const struct bit_runner 
 {
     if (!bit_own_run_excludes(&d->own_run, r)) {
         if (bit_allow_launch(&d->config, r->run.spec, bit_runner_is_own(r)) < 0)
-            return 0; /* what the settings forbid is no matter of waiting: the launch fails of it, and says so */
+            return 0; /* waiting does not help where a setting forbids it: the launch fails and reports that */
         return bit_launchable(&d->config, r->run.spec);
     }
     if (d->config.run[0] == '\0')
@@ -75,7 +75,8 @@ static int check_launchable(const struct bit_daemon *d, const struct bit_runner 
         d->config.run);
 }
 
-/* A run that cannot be launched here is none the worse for it: another bitd may, and so may this one later. */
+/* Whether the run cannot be launched here; the reason goes into r->withheld. The run stays queued: another bitd may
+ * launch it, or this one later. */
 static bool withhold(void *owner, struct bit_runner *r)
 {
     const char *why = check_launchable(owner, r) < 0 ? bit_fail_text() : "";
@@ -90,8 +91,8 @@ static bool withhold(void *owner, struct bit_runner *r)
     return r->withheld[0] != '\0';
 }
 
-/* Those that wait for a run to complete that ended otherwise; by number, so that what waits for one of them goes with
- * it. */
+/* Cancels queued runs that wait for the completion of a run that ended otherwise. In order of number, so that runs that
+ * wait for these are cancelled in the same pass. */
 static void cancel_hopeless(struct bit_daemon *d)
 {
     for (size_t i = 0; i < d->runs.count; i++) {
@@ -102,7 +103,7 @@ static void cancel_hopeless(struct bit_daemon *d)
     }
 }
 
-/* By priority, and then first come, first served: by number, which an interrupted run keeps. */
+/* Starts queued runs in free slots: by priority, then by number, which an interrupted run keeps. */
 static void schedule(void *owner)
 {
     struct bit_daemon *d = owner;
@@ -127,7 +128,7 @@ static void schedule(void *owner)
     check_stopped(d);
 }
 
-/* ---- what runs tell */
+/* ---- callbacks of runs */
 
 static void on_changed(void *owner, struct bit_runner *r)
 {
@@ -154,7 +155,7 @@ static void on_unblocked(void *owner, struct bit_runner *r)
     if (r->job != NULL)
         bit_control_unblocked(r->job);
     else
-        bit_runs_schedule(r->runs); /* others may have waited until its end was written */
+        bit_runs_schedule(r->runs); /* others may wait for its end, which is on disk now */
 }
 
 static void on_unwritable(void *owner, struct bit_runner *r, int err, const char *why)
@@ -165,7 +166,7 @@ static void on_unwritable(void *owner, struct bit_runner *r, int err, const char
 
 static const struct bit_runner_ops runner_ops = {on_changed, on_blocked, on_unblocked, on_unwritable, schedule};
 
-/* ---- going down */
+/* ---- shutdown */
 
 static void on_shutdown_late(uv_timer_t *timer)
 {
@@ -199,7 +200,7 @@ static void on_stop_signal(uv_signal_t *handle, int signal)
 {
     struct bit_daemon *d = handle->data;
 
-    if (d->env.stopping && signal != SIGUSR1) { /* told twice: it is meant */
+    if (d->env.stopping && signal != SIGUSR1) { /* the second signal: do not wait for checkpoints */
         bit_info("told again", "signal=%d", signal);
         on_shutdown_late(&d->shutdown_timer);
         return;
@@ -207,7 +208,8 @@ static void on_stop_signal(uv_signal_t *handle, int signal)
     bit_daemon_stop(d, strsignal(signal));
 }
 
-/* Only what may change under a living daemon; and the log, which may have been renamed. */
+/* Reopens the log, which may have been renamed, and reads log_level again, the only setting that may change at run
+ * time. */
 static void on_hangup(uv_signal_t *handle, int signal)
 {
     struct bit_daemon *d = handle->data;
@@ -226,7 +228,7 @@ static void on_hangup(uv_signal_t *handle, int signal)
     bit_info("configuration read again", "file=%s", d->config.file);
 }
 
-/* A batch job does not hold its nodes for a run that it cannot launch. */
+/* Stops bitd: a batch job must not hold its nodes for a run that cannot be launched in it. */
 static void give_own_run_up(struct bit_daemon *d, const struct bit_runner *r)
 {
     bit_error("not launched here", "run=%s text=%s", r->run.id, r->withheld);
@@ -234,7 +236,8 @@ static void give_own_run_up(struct bit_daemon *d, const struct bit_runner *r)
     bit_daemon_stop(d, "the run that it was started for cannot be launched here; it is left in the queue");
 }
 
-/* The end of a run is told; that of a sweep, whose last branch may never become a run, is not. */
+/* Whether a queued run waits for others. Polled, because the end of a sweep, whose last branch may never become a run,
+ * triggers no callback. */
 static bool waits_for_others(const struct bit_daemon *d)
 {
     for (size_t i = 0; i < d->runs.count; i++)
@@ -243,7 +246,7 @@ static bool waits_for_others(const struct bit_daemon *d)
     return false;
 }
 
-/* Nothing tells when a program or a device comes to be there. */
+/* Polled, because nothing notifies bitd when a program or a device appears. */
 static void look_at_withheld(struct bit_daemon *d)
 {
     bool may = false;
@@ -276,10 +279,9 @@ static void on_sync(uv_timer_t *timer)
     bit_http_look(&d->http);
 }
 
-/* ---- coming up */
+/* ---- start */
 
-/* Who has the folder, for the one that comes second. It is a courtesy: if it cannot be written, the lock holds all the
- * same. */
+/* Writes who has the folder, for the error message of a second bitd. If that fails, the lock holds all the same. */
 static void sign_lock(int fd)
 {
     char text[LOCK_TEXT_MAX], host[256] = "";
@@ -376,7 +378,7 @@ int bit_daemon_init(struct bit_daemon *d)
     d->jobs = (struct bit_jobs){&d->runs, &d->links, stop_all, withhold, d};
     bit_runs_init(&d->runs, &d->env, &runner_ops, d);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2), as a full disk is */
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit becomes an error of write(2), as a full disk is */
     umask(077);
     raise_file_limit();
     int err = uv_loop_init(&d->loop);
@@ -394,7 +396,7 @@ int bit_daemon_init(struct bit_daemon *d)
     if (err < 0)
         return bit_fail(err, "the threads of users: %s", uv_strerror(err));
     bit_sweeps_init(&d->sweeps, &d->env, &d->runs, on_sweep_changed, d);
-    start_handles(d); /* first: who tells it to go while it replays is heard when it has */
+    start_handles(d); /* first: a signal that arrives during the replay is handled after it */
     err = take_state_folder(d);
     if (err == 0)
         err = bit_runs_load(&d->runs);
@@ -443,7 +445,7 @@ static void close_own_handles(struct bit_daemon *d)
     uv_close((uv_handle_t *)&d->on_hup, NULL);
 }
 
-/* Every handle closes, and what was begun on the thread pool ends, before a runner goes. */
+/* Every handle is closed, and all work on the thread pool has ended, before a runner is freed. */
 void bit_daemon_finish(struct bit_daemon *d)
 {
     bit_http_close(&d->http);

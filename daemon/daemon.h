@@ -1,4 +1,4 @@
-/* The daemon: what its parts share. */
+/* The daemon: all of its parts, wired together. */
 #ifndef BIT_DAEMON_DAEMON_H
 #define BIT_DAEMON_DAEMON_H
 
@@ -20,35 +20,35 @@
 struct bit_daemon {
     uv_loop_t loop;
     struct bit_config config;
-    int lock_fd;        /* flock on STATE/lock, held as long as the daemon lives */
+    int lock_fd;        /* holds a flock on STATE/lock as long as the daemon lives */
     struct bit_env env; /* the loop and the settings, for the layers below */
     struct bit_runs runs;
     struct bit_sweeps sweeps;
     struct bit_jobs jobs;
     struct bit_worker_link_listener links;
     struct bit_server server;
-    struct bit_http http;                 /* what monitoring reads */
-    struct bit_user_threads user_threads; /* what clients may make last */
+    struct bit_http http;                 /* GET /metrics */
+    struct bit_user_threads user_threads; /* work that clients can make slow */
     uv_signal_t on_term, on_int, on_usr1, on_hup;
-    uv_timer_t sync_timer;     /* step records become durable at least every second */
-    uv_timer_t shutdown_timer; /* then jobs are ended as they are */
+    uv_timer_t sync_timer;     /* every second: step records become durable, and other periodic checks */
+    uv_timer_t shutdown_timer; /* shutdown_timeout: then jobs are ended without a checkpoint */
     bool stopped;
-    struct bit_batch *batch;    /* --run and --requeue; NULL without */
+    struct bit_batch *batch;    /* --run and --requeue */
     struct bit_own_run own_run; /* of --run */
     struct bit_loop_latency latency;
     int exit_code;
 };
 
 /**
- * Take the state folder (creating it), replay every run, open both sockets, go on with what was running.
+ * Lock the state folder (creating it), replay every run, open all sockets, resume the runs that had jobs.
  * Errors      BIT_EBUSY if another bitd has the folder or answers on the socket; BIT_EUSAGE; -errno
  */
 int bit_daemon_init(struct bit_daemon *d);
-/** Run until it was told to stop, and every job has. */
+/** Run until bit_daemon_stop was called and every job has ended. */
 void bit_daemon_run(struct bit_daemon *d);
 void bit_daemon_finish(struct bit_daemon *d);
 
-/** Last checkpoints, then stop, for a reason. Once more changes nothing. */
+/** Take last checkpoints, then stop. `why` goes into the log. A second call does nothing. */
 void bit_daemon_stop(struct bit_daemon *d, const char *why);
 
 #endif

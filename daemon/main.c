@@ -16,7 +16,7 @@
 #include "proto/log.h"
 #include "proto/timeslice.h"
 #include "proto/wire/secret.h"
-#include <config.h> /* the build's: with quotes it would be ours */
+#include <config.h> /* the build's, not one of bitd's folders */
 
 BIT_LOG_TOPIC("main");
 
@@ -30,7 +30,7 @@ static int set_pair(struct bit_config *c, char *pair)
     return bit_config_set(c, pair, equals + 1);
 }
 
-/* A unit can tell a file that will not do (78) from a command line. */
+/* Exits with 78, so that a service unit can tell a bad file from a bad command line. */
 static int load_file(struct bit_config *c)
 {
     if (bit_config_load(c, optarg) == 0)
@@ -39,7 +39,7 @@ static int load_file(struct bit_config *c)
     exit(BIT_EXIT_CONFIG);
 }
 
-static const char *holds; /* --holds; NULL: not asked */
+static const char *holds; /* the argument of --holds; NULL: not given */
 
 static void print(int flag)
 {
@@ -58,7 +58,8 @@ static void print(int flag)
     }
 }
 
-/* 0 to go on, 1 to end well, < 0. The file is read in a first pass, so that flags go over it wherever they stand. */
+/* Returns 0 to continue, 1 to exit with success, < 0 for an error. The file is read in a first pass, so that flags
+ * override it wherever they stand. */
 static int take_flag(struct bit_config *c, int flag, bool file_pass)
 {
     if (flag == BIT_FLAG_HELP || flag == BIT_FLAG_MAN || flag == BIT_FLAG_SETTINGS || flag == BIT_FLAG_VERSION) {
@@ -100,7 +101,7 @@ static int take_flag(struct bit_config *c, int flag, bool file_pass)
     }
 }
 
-/* getopt's table, from the one that help and manual have. */
+/* getopt's table, made from bit_flags. */
 static void make_options(struct option options[BIT_FLAG_COUNT + 1])
 {
     for (int i = 0; i < BIT_FLAG_COUNT; i++)
@@ -129,7 +130,7 @@ static int parse(struct bit_config *c, int argc, char **argv)
 
 static int terminal = -1; /* where stderr went before there was a log file */
 
-/* Into the log, if there is one by now, and to whoever started it. */
+/* Prints the failure to stderr, which may be the log by now, and to the stderr that bitd was started with. */
 static int complain(int err)
 {
     bit_fail_print("bitd");
@@ -144,19 +145,19 @@ static int open_log(const char *path)
     return bit_log_file_open(path);
 }
 
-/* What whoever started us had open is no business of what we start. The standard three are replaced in each child. */
+/* Inherited descriptors must not reach child processes. Descriptors 0 to 2 are replaced in each child. */
 static void inherit_nothing(void)
 {
     if (close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
         return;
     const int last = (int)BIT_MIN(sysconf(_SC_OPEN_MAX), 65536l);
-    for (int fd = STDERR_FILENO + 1; fd < last; fd++) /* a kernel before 5.11, or a filter that knows no such call */
+    for (int fd = STDERR_FILENO + 1; fd < last; fd++) /* before Linux 5.11, or under a syscall filter */
         fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* bitd runs for months, and a megabyte is asked for now and then, by several threads. Thresholds that stay as they are
- * keep that from staying with it: glibc raises them with the first large piece that is freed, and keeps twice as much.
- */
+/* bitd runs for months, and several threads allocate a megabyte now and then. Setting the thresholds fixes them, so
+ * that this memory is returned to the kernel: by default glibc raises them when a large block is freed, and keeps up
+ * to twice its size. */
 static void give_memory_back(void)
 {
     mallopt(M_ARENA_MAX, 2);
@@ -170,7 +171,7 @@ int main(int argc, char **argv)
 
     give_memory_back();
     inherit_nothing();
-    if (bit_secret_no_core() < 0 || bit_secret_no_dump() < 0) /* secrets of launches are in its memory */
+    if (bit_secret_no_core() < 0 || bit_secret_no_dump() < 0) /* its memory holds launch secrets */
         return complain(-EPERM);
     bit_config_init(&daemon.config);
     int err = parse(&daemon.config, argc, argv);

@@ -53,7 +53,7 @@ static const char examples[] = "  bitd --state /tmp/try --log /tmp/try.log &\n"
 
 /* ---- help */
 
-/* Words in lines, each begun by `lead`; the first line is begun already, at column `at`. */
+/* Prints words in lines of COLUMNS, each beginning with `lead`; the first line is printed already up to column `at`. */
 static void print_words(FILE *f, const char *text, size_t at, const char *lead)
 {
     const size_t indent = strlen(lead);

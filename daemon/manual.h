@@ -1,5 +1,5 @@
-/* What bitd says of itself: --help, bitd(8), bitd.conf(5) and a file of all settings, from one table of its options
- * and that of the settings (daemon/sys/config.h). */
+/* bitd's own documentation: --help, bitd(8), bitd.conf(5) and a file of all settings, generated from the table of
+ * options and the table of settings (daemon/sys/config.h). */
 #ifndef BIT_DAEMON_MANUAL_H
 #define BIT_DAEMON_MANUAL_H
 
@@ -22,14 +22,14 @@ enum bit_flag_kind {
     BIT_FLAG_SETTINGS,
     BIT_FLAG_VERSION,
     BIT_FLAG_HELP,
-    BIT_FLAG_MAN, /* not in the help: the build asks for it */
+    BIT_FLAG_MAN, /* not in the help: for the build */
     BIT_FLAG_COUNT
 };
 
 struct bit_flag {
     const char *name;
-    const char *arg; /* NULL: it takes none */
-    const char *help;
+    const char *arg;  /* NULL: takes none */
+    const char *help; /* NULL: not in the help */
 };
 extern const struct bit_flag bit_flags[BIT_FLAG_COUNT];
 
@@ -38,7 +38,7 @@ void bit_manual_help(FILE *f);
 void bit_manual_bitd(FILE *f);
 /** bitd.conf(5) */
 void bit_manual_conf(FILE *f);
-/** A configuration file in which every setting stands with its default, commented out. */
+/** A configuration file with every setting and its default, commented out. */
 void bit_manual_settings(FILE *f);
 
 #endif

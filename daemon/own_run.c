@@ -23,9 +23,9 @@
 
 BIT_LOG_TOPIC("own_run");
 
-/* ---- specifications compared */
+/* ---- comparing specifications */
 
-/* The name of a run whose specification has none, as bitctl gives it: the file's, without its ending. */
+/* Gives a specification without a name the one that bitctl would: the file's, without its ending. */
 static int set_name(Bit__RunSpec *spec, const char *real)
 {
     const char *slash = strrchr(real, '/'), *stem = slash ? slash + 1 : real, *dot = strrchr(stem, '.');
@@ -36,7 +36,7 @@ static int set_name(Bit__RunSpec *spec, const char *real)
     return spec->name == NULL ? bit_fail(-ENOMEM, "the name of a run") : 0;
 }
 
-/* As bitctl and bitd would make it of this file. */
+/* Loads and completes the specification as bitctl and bitd would. */
 static int load_spec(const char *path, Bit__RunSpec **out)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
@@ -50,7 +50,7 @@ static int load_spec(const char *path, Bit__RunSpec **out)
     else if (real == NULL || stat(real, &st) < 0)
         err = bit_fail(-errno, "specification '%s'", path);
     else if (!S_ISREG(st.st_mode))
-        err = bit_fail(BIT_ESPEC, "specification '%s': no file", path); /* what is read of a pipe is gone */
+        err = bit_fail(BIT_ESPEC, "specification '%s': no file", path); /* bitctl could not read a pipe again */
     if (err == 0)
         err = bit_spec_load(real, &spec, problems);
     if (err >= 0)
@@ -89,7 +89,7 @@ static bool is_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
     return same;
 }
 
-/* As it was submitted: what `resume --ranks` changed since is no other specification. */
+/* Compares with the specification as submitted, without later changes by `resume --ranks`. */
 static bool is_of(const char *state, uint64_t number, const Bit__RunSpec *spec)
 {
     char dir[BIT_CONFIG_PATH_MAX + 64];
@@ -122,7 +122,7 @@ int bit_own_run_is_in(const char *state, const char *path)
     if (err < 0)
         return err;
     snprintf(folder, sizeof folder, "%s/runs", state);
-    DIR *dir = opendir(folder); /* bit_folders_list would tidy up */
+    DIR *dir = opendir(folder); /* bit_folders_list would also remove leftovers */
     while (dir != NULL && !found && (entry = readdir(dir)) != NULL)
         found = sscanf(entry->d_name, "r%" SCNu64, &number) == 1 && is_of(state, number, spec);
     if (dir != NULL)
@@ -131,9 +131,9 @@ int bit_own_run_is_in(const char *state, const char *path)
     return found;
 }
 
-/* ---- which it is */
+/* ---- choosing */
 
-/* NULL: none. A run that was cancelled is not taken up by itself: the next one begins anew. */
+/* The newest run of the same specification, or NULL. NULL also if that one was cancelled: then a new run is made. */
 static const struct bit_runner *find_same(const struct bit_runs *runs)
 {
     Bit__RunSpec *spec = NULL;
@@ -182,7 +182,8 @@ static void tell_own(const struct bit_runner *r)
                  bit_run_state_name(run->state), run->step, run->spec->schedule->steps);
 }
 
-/* Of a sweep its file: the job that is submitted again goes on with it, as one that Slurm requeues does. */
+/* A sweep's request id is made from its file and path, so that a job that is submitted again continues the sweep, as a
+ * requeued one does. */
 static int name_by_file(const char *path, char *out, size_t room)
 {
     uint8_t *text = NULL;
@@ -197,7 +198,7 @@ static int name_by_file(const char *path, char *out, size_t room)
     return err;
 }
 
-/* One that cannot be read is left to bitctl, which says what is wrong. */
+/* A file that cannot be read is left to bitctl, which reports what is wrong. */
 static int choose_sweep(const struct bit_sweeps *sweeps, struct bit_own_run *out)
 {
     const struct bit_sweep *s = NULL;
@@ -242,7 +243,7 @@ bool bit_own_run_is(const struct bit_own_run *own, const struct bit_runner *r)
     return own->request_id[0] != '\0' && strcmp(r->run.request_id, own->request_id) == 0;
 }
 
-/* One that a job's script was started for, seen from a bitd in another job, which was started for no run. */
+/* Whether this bitd runs in a Slurm job, and the run was submitted by --run in another one. */
 static bool is_of_another_job(const struct bit_run *run)
 {
     char name[BIT_REQUEST_ID_MAX + 1];

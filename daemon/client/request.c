@@ -20,15 +20,15 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-/* Answers to a ProveCall go to who called (proof.c); this one was not called for. */
+/* proof.c reads the answers to its own ProveCalls; any other one is an error. */
 static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
 {
     bit_client_refuse(c, BIT_EMESSAGE, "a proof that was not asked for");
 }
 
 /*
- * X(message, type, handler). A message of the channel CLIENT_REQUEST (proto/wire/msg.h) that has no line here does not
- * compile, nor does a line without a message.
+ * X(message, type, handler). A message of the channel CLIENT_REQUEST (proto/wire/msg.h) without a line here is a
+ * compile error, and so is a line without a message.
  */
 #define REQUESTS(X)                                                                                                    \
     X(submit_request, SubmitRequest, bit_submit)                                                                       \

@@ -20,9 +20,9 @@
 
 BIT_LOG_TOPIC("server");
 
-/* ---- what a client does */
+/* ---- callbacks of a client */
 
-/* What holds specifications. */
+/* Requests with specifications may be longer than BIT_REQUEST_BODY_MAX. */
 static bool may_be_long(uint16_t type)
 {
     return type == BIT_MSG_SUBMIT_REQUEST || type == BIT_MSG_SWEEP_REQUEST;
@@ -84,9 +84,9 @@ static void on_gone(struct bit_client *c)
 
 static const struct bit_client_ops client_ops = {on_frame, on_sent, on_stuck, on_gone};
 
-/* ---- who connects */
+/* ---- connections */
 
-/* One too many is told so, unless another of its kind is idle: then that one is closed, to make room. */
+/* At a limit an idle connection is closed to make room; without one the new connection is refused. */
 static int admit(struct bit_client *c)
 {
     struct bit_client *leaver = NULL;
@@ -115,7 +115,7 @@ static void on_connection(uv_stream_t *stream, int status)
         bit_client_read(c, true);
 }
 
-/* On the service manager's socket if it made one for us, else on our own. */
+/* On the service manager's socket if it passed one, else on one of bitd's own. */
 static int open_usual(struct bit_server *s, const struct bit_env *env)
 {
     int fd = bit_activate_socket();
@@ -125,7 +125,8 @@ static int open_usual(struct bit_server *s, const struct bit_env *env)
     return fd < 0 ? fd : bit_listener_take(&s->usual, env->config->socket, fd);
 }
 
-/* The way in that does not depend on who is logged in. Where a file system has no sockets, bitd does without. */
+/* The socket in the state folder does not depend on a login session. If the file system has no sockets, bitd runs
+ * without it. */
 static void open_second(struct bit_server *s, const struct bit_env *env)
 {
     char path[sizeof s->second.place.path];

@@ -17,8 +17,8 @@ struct bit_feed {
     struct bit_batches *train;
     struct bit_task_feed *tasks;
     struct bit_shards **eval;
-    double *eval_bytes; /* of a token, by set; 0: not known */
-    uint64_t *checksum; /* of each file, as bit_file_bytes_note has it; or NULL */
+    double *eval_bytes; /* text bytes per token, by set; 0: unknown */
+    uint64_t *checksum; /* of each file, as in bit_file_bytes_note; or NULL */
     size_t eval_count;
     uint32_t eval_instances_max;
     uint32_t batch;
@@ -94,7 +94,7 @@ void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struc
     size_t at = bit_spec_paths(spec) - spec->eval->n_task;
 
     for (size_t i = 0; i < spec->eval->n_set; i++)
-        at -= spec->eval->set[i]->n_path; /* they are the last of the token files */
+        at -= spec->eval->set[i]->n_path; /* evaluation sets are the last of the token files */
     for (size_t i = 0; i < feed->eval_count; i++) {
         const Bit__EvalSet *set = spec->eval->set[i];
         feed->eval_bytes[i] = bit_sidecar_bytes_per_token_of(set->path, set->n_path, shown != NULL ? &shown[at] : NULL);
@@ -102,7 +102,7 @@ void bit_feed_weigh(struct bit_feed *feed, const Bit__RunSpec *spec, const struc
     }
 }
 
-/* Every set of files, in the order of bit_spec_path: heap, borrowed sets. */
+/* All sets of files, in the order of bit_spec_path: a heap array of borrowed sets. */
 static struct bit_shards **list_sets(const struct bit_feed *feed, size_t *count)
 {
     size_t sources = bit_batches_sources(feed->train);
@@ -182,7 +182,7 @@ uint64_t bit_feed_epoch_steps(const struct bit_feed *feed)
     return bit_batches_epoch_steps(feed->train);
 }
 
-/* Seal what was read, or throw it away. */
+/* Seal what was read, or free it on error. */
 static int finish(struct bit_payload *p, int err, uint64_t epoch, struct bit_payload **out)
 {
     if (err == 0)

@@ -14,9 +14,9 @@
 #define KNOWN       (UINT64_C(1) << 32)
 #define PIECE_BYTES (1u << 20)
 
-/* The sidecar of the folder that was last looked into, and where its next file is likely to be. */
+/* The sidecar of the folder last read, and the likely index of its next file. */
 struct beside {
-    const char *path; /* of a file of that folder; NULL: none yet */
+    const char *path; /* of a file in that folder; NULL: none yet */
     bool known;
     struct bit_sidecar sidecar;
     size_t next;
@@ -35,10 +35,10 @@ static void look_beside(struct beside *b, const char *path, const struct bit_fil
         return;
     leave(b);
     b->path = path;
-    b->known = bit_sidecar_read_shown(path, shown, &b->sidecar) > 0; /* a broken one tells nothing */
+    b->known = bit_sidecar_read_shown(path, shown, &b->sidecar) > 0; /* a broken one is ignored */
 }
 
-/* Files mostly come in the sidecar's order, and there may be many. */
+/* Starts at the likely index: files mostly come in the sidecar's order, and there may be many. */
 static const struct bit_sidecar_file *find(struct beside *b, const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -70,7 +70,7 @@ void bit_file_bytes_note(struct bit_shards *const *sets, size_t count, const str
     leave(&beside);
 }
 
-/* Up to PIECE_BYTES; fewer at the file's end alone. */
+/* Up to PIECE_BYTES; fewer only at the file's end. */
 static ssize_t read_piece(int fd, uint8_t *piece)
 {
     size_t have = 0;

@@ -17,8 +17,8 @@
 
 BIT_LOG_TOPIC("file_identity");
 
-/* Of a file: bytes, mtime_ns, inode; and the device, where a submitter's right to read the file depends on it. A device
- * may have another number after a reboot, which ends the run: better that than to read another file. */
+/* Facts of a file: bytes, mtime_ns, inode; and the device, if a submitter's right to read the file depends on it. A
+ * device may get another number at a reboot, which ends the run: that is better than reading another file. */
 #define FACTS_MAX 4
 #define BYTES_MAX ((size_t)(FACTS_MAX + 2) * 8 * BIT_DATA_FILES_MAX * 2 + 8 * BIT_EVAL_SETS_MAX + 64)
 
@@ -38,8 +38,8 @@ static void free_facts(Bit__DataFacts *facts)
     free(facts->checksum);
 }
 
-/* The first `facts` facts and the change times of all files as they are now, and room for their checksums, on the heap:
- * free_facts in every case. */
+/* Collect the first `facts` facts and the change times of all files now, with room for their checksums, on the heap.
+ * Call free_facts in every case. */
 static int collect(struct bit_shards *const *sets, size_t count, size_t facts, Bit__DataFacts *now)
 {
     size_t files = bit_file_identity_count(sets, count), file_at = 0;
@@ -76,7 +76,7 @@ static int write_identity(const Bit__DataFacts *now, const char *path)
 static const char unknown[] = "; no dataset.json told its checksum when the run began, so that nobody can say whether "
                               "its bytes are the same";
 
-/* May be changed to a file that the submitter may not read, and no comparison is made then. */
+/* The path may now lead to a file that the submitter may not read, so it is not compared. */
 static int replaced_unproven(const char *path)
 {
     return bit_fail(BIT_EDATA,
@@ -105,7 +105,7 @@ static void warn_of_ctime(const char *path)
              path);
 }
 
-/* The same size. checksum: 0 if nothing is known. */
+/* Compare bytes, at the same size. checksum is not 0. */
 static int compare_bytes(const struct bit_token_file *file, uint64_t checksum, bool same_mtime, const atomic_bool *stop)
 {
     bit_info("token file touched",
@@ -117,12 +117,12 @@ static int compare_bytes(const struct bit_token_file *file, uint64_t checksum, b
     return err;
 }
 
-/* What a check is about: what was kept, what is, and which checksums are known. */
+/* One check: what was kept, the present state, and the known checksums. */
 struct check {
     const Bit__DataFacts *then;
-    Bit__DataFacts *now; /* a change time that is not explained becomes that of then, so that it is told again */
+    Bit__DataFacts *now; /* an unexplained change time is reset to the old one, so that it is reported again */
     size_t facts;
-    uint64_t *checksum; /* of each file; 0: not known */
+    uint64_t *checksum; /* of each file; 0: unknown */
     const atomic_bool *stop;
     struct bit_file_changes *changes;
 };
@@ -154,7 +154,7 @@ static bool may_be_taken(const struct check *c, const uint64_t *was, const uint6
     return c->changes->others != BIT_FILE_OTHERS_FAIL && !(proven && replaced);
 }
 
-/* The file is not untouched. BIT_EDATA if it is another, or may be. */
+/* For a file that was touched: BIT_EDATA if it changed, or may have. */
 static int judge_touched(struct check *c, size_t i, const struct bit_token_file *file)
 {
     const uint64_t *was = c->then->fact + i * c->facts, *is = c->now->fact + i * c->facts;
@@ -190,11 +190,11 @@ static int compare_file(struct check *c, size_t i, const struct bit_token_file *
         return err;
     tell(c->changes, bit_fail_text());
     c->changes->other++;
-    c->checksum[i] = 0; /* that of the file which it was */
+    c->checksum[i] = 0; /* it was the old file's */
     return 0;
 }
 
-/* then->ctime_ns may be absent: an earlier version kept none. */
+/* then->ctime_ns may be absent: an earlier version did not keep it. */
 static int compare(struct check *c, struct bit_shards *const *sets, size_t count)
 {
     size_t at = 0;
@@ -213,7 +213,7 @@ static bool any_touched(const Bit__DataFacts *then, const Bit__DataFacts *now)
             memcmp(then->ctime_ns, now->ctime_ns, now->n_ctime_ns * sizeof *now->ctime_ns) != 0);
 }
 
-/* The facts of our own user's files have no device. */
+/* Facts of bitd's own user's files have no device. */
 static int write_own(struct bit_shards *const *sets, size_t count, const char *path)
 {
     Bit__DataFacts now = BIT__DATA_FACTS__INIT;
@@ -257,7 +257,7 @@ static int check_counts(const Bit__DataFacts *kept, const Bit__DataFacts *now, c
     return 0;
 }
 
-/* Compared once, a file need not be read again at the next launch. */
+/* A file that was compared once need not be read again at the next launch. */
 static int keep(const struct check *c, const char *path)
 {
     Bit__DataFacts next = *c->then;
@@ -270,14 +270,14 @@ static int keep(const struct check *c, const char *path)
     return write_identity(&next, path);
 }
 
-/* now->checksum becomes what is known of each file. */
+/* Set now->checksum to the known checksums. */
 static void find_checksums(struct check *c, struct bit_shards *const *sets, size_t count)
 {
     bool own = c->facts < FACTS_MAX;
 
     if (c->then->n_checksum > 0)
         memcpy(c->now->checksum, c->then->checksum, c->then->n_checksum * sizeof *c->now->checksum);
-    else if (own && any_touched(c->then, c->now)) /* an earlier version kept none */
+    else if (own && any_touched(c->then, c->now)) /* an earlier version did not keep them */
         bit_file_bytes_note(sets, count, NULL, c->now->checksum);
     c->checksum = c->now->checksum;
 }
@@ -305,7 +305,7 @@ static int check_kept(struct bit_shards *const *sets, size_t count, const char *
     return err < 0 || c.facts == FACTS_MAX ? err : BIT_FILE_IDENTITY_OWN;
 }
 
-/* Of a run that an older bitd took in, nothing is known. */
+/* A run that was submitted to an older bitd has none. */
 static void take_eval_bytes(const Bit__DataFacts *kept, double *eval_bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -1,4 +1,4 @@
-/* What a run's token files were when it first read them: compared with what they are whenever they are opened anew. */
+/* The identity of a run's token files when it first read them, compared each time they are opened again. */
 #ifndef BIT_DAEMON_FILE_IDENTITY_H
 #define BIT_DAEMON_FILE_IDENTITY_H
 
@@ -12,47 +12,47 @@
 
 #define BIT_FILE_IDENTITY_OWN 1
 
-/* What becomes of a file whose bytes are others than when the run began, or are not known to be the same. */
+/* What to do about a file whose bytes changed since the run began, or are not known to be the same. */
 enum bit_file_others {
     BIT_FILE_OTHERS_FAIL,
-    BIT_FILE_OTHERS_LOOK, /* it is told, and nothing is kept */
-    BIT_FILE_OTHERS_TAKE, /* it is told, and kept as it is now */
+    BIT_FILE_OTHERS_LOOK, /* report it, and keep nothing */
+    BIT_FILE_OTHERS_TAKE, /* report it, and keep its present identity */
 };
 
 struct bit_file_changes {
-    enum bit_file_others others; /* given */
-    size_t same, other;          /* files that were touched: with the same bytes, with others */
-    bool resized;                /* one that failed the check has another size */
-    char text[BIT_ERR_TEXT_MAX]; /* of the first of them; empty: there is none */
+    enum bit_file_others others; /* input */
+    size_t same, other;          /* touched files with the same bytes; with other bytes */
+    bool resized;                /* a file that failed the check has another size */
+    char text[BIT_ERR_TEXT_MAX]; /* about the first of them; empty: none */
 };
 
 /**
  * Compare size, times and inode of every file of the sets, in order, with what is kept at `path`, which is written if
- * it is not there. Of a file that was touched, written anew or replaced at the same size the bytes are compared with
- * the checksum that dataset.json had when the run began. The same bytes are logged, and how the file is now is kept.
- * Where no checksum is known, another change time (ctime) alone is a warning: rights, a link or a new name. What an
- * earlier version kept may have no change times or checksums. *stop ends a comparison. Of files that were proven,
- * another inode is never taken, and what a token of each evaluation set stands for, in bytes, is kept with them as the
- * sidecars said then: the sidecars are not opened again.
- * changes     what is to be done about other bytes, and what was found
+ * it is missing. If a file was touched, rewritten or replaced at the same size, its bytes are compared with the
+ * checksum that dataset.json had when the run began. If they are the same, that is logged, and the file's present
+ * identity is kept. If no checksum is known, another change time (ctime) alone is only a warning: it may come from new
+ * rights, a link or a rename. What an earlier version kept may lack change times or checksums. *stop ends a
+ * comparison. For files that were proven, another inode is never accepted, and the text bytes per token of each
+ * evaluation set are kept with them as the sidecars had them then: the sidecars are not opened again.
+ * changes     what to do about other bytes, and what was found
  * Returns     0 with eval_bytes, or BIT_FILE_IDENTITY_OWN: the files are the user's own, and sidecars may be read
- * Errors      BIT_EDATA naming the first file that is another now; BIT_ECORRUPT; -errno; -ENOMEM; -ECANCELED by *stop
+ * Errors      BIT_EDATA naming the first file that changed; BIT_ECORRUPT; -errno; -ENOMEM; -ECANCELED by *stop
  */
 int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const char *path, double *eval_bytes,
                             size_t eval_count, const atomic_bool *stop, struct bit_file_changes *changes);
 
 /**
- * Keep what a submitter has proven at `path`, as it is now, device included, with each file's checksum as
- * bit_file_bytes_note has it.
+ * Keep at `path` the present identity of files that a submitter has proven, device included, with each file's checksum
+ * as in bit_file_bytes_note.
  * Errors      -errno
  */
 int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const char *path, const double *eval_bytes,
                            size_t eval_count, const uint64_t *checksum);
-/** How many files the sets have. */
+/** The number of files in the sets. */
 size_t bit_file_identity_count(struct bit_shards *const *sets, size_t count);
 /**
  * Compare the files with those that a submitter could open, in the same order.
- * Errors      BIT_EAUTH naming the first that is another
+ * Errors      BIT_EAUTH naming the first that differs
  */
 int bit_file_identity_prove(struct bit_shards *const *sets, size_t count, const struct bit_file_id *proven,
                             size_t proven_count);

@@ -94,7 +94,7 @@ static void put_ids(uint8_t *to, const uint32_t *ids, size_t count, unsigned tok
             *to++ = (uint8_t)(ids[i] >> 8 * k);
 }
 
-/* Lengths first: they say how large the payload is. */
+/* Lengths first: they determine the payload's size. */
 static int measure(const struct bit_task_feed *feed, const struct bit_request_file *f, uint32_t first,
                    struct bit_task_requests *r, size_t *tokens)
 {
@@ -121,7 +121,7 @@ static int fill(const struct bit_task_feed *feed, const struct bit_request_file 
     for (size_t i = 0; i < count; i++) {
         struct bit_request_cut cut;
         int err = bit_request_cut(f, first + (uint32_t)i, feed->context, &cut);
-        BIT_ASSERT(err == 0); /* it was measured */
+        BIT_ASSERT(err == 0); /* measure() succeeded */
         bit_request_cut_ids(f, first + (uint32_t)i, &cut, ids);
         put_ids(to, ids, cut.query_tokens + 1, feed->token_bytes);
         to += (cut.query_tokens + (size_t)1) * feed->token_bytes;
@@ -171,7 +171,7 @@ static int put_counts(const struct bit_task_score *s, Bit__TaskCounts **out)
     if (c == NULL)
         return bit_fail(-ENOMEM, "counts of a task");
     bit__task_counts__init(c);
-    *out = c; /* of the message now, with what follows */
+    *out = c; /* owned by the message now, with its members */
     c->label = malloc(s->choices * sizeof *c->label);
     c->chosen = malloc(s->choices * sizeof *c->chosen);
     if (c->label == NULL || c->chosen == NULL)
@@ -195,7 +195,7 @@ static void add_before(struct bit_task_score *s, const Bit__TaskResult *before)
     s->documents += (uint32_t)before->documents;
 }
 
-/* The whole task's, of *s and what came before. */
+/* The result of the whole task, from *s and the parts before. */
 static int put_result(const struct bit_request_file *f, struct bit_task_score *s, const Bit__TaskResult *before,
                       Bit__TaskScored *m)
 {
@@ -234,7 +234,7 @@ static int put_sums(const Bit__ScoreReport *report, Bit__TaskScored *m)
     return 0;
 }
 
-/* What is scored, for those who read the journal without the request file. */
+/* The scored items, for readers of the journal without the request file. */
 static int put_items(const struct bit_request_file *f, const struct bit_task_order *part, Bit__TaskScored *m)
 {
     const size_t documents = (size_t)part->count;

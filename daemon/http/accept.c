@@ -6,7 +6,7 @@
 
 #define BLANKS " \t"
 
-/* The next part of *at up to one of `ends`, without blanks around it; *at is moved behind the end. */
+/* The next part of *at, up to `end`, without surrounding blanks; moves *at after the end. Returns its bytes. */
 static size_t next_part(const char **at, size_t *left, char end, const char **part)
 {
     const char *stop = memchr(*at, end, *left);
@@ -27,7 +27,7 @@ static bool is_word(const char *part, size_t bytes, const char *word)
     return bytes == strlen(word) && strncasecmp(part, word, bytes) == 0;
 }
 
-/* 0 to 1000; what is no number counts as nothing. */
+/* 0 to 1000; 0 for what is no number. */
 static int quality_of(const char *value, size_t bytes)
 {
     char text[8] = "";
@@ -40,7 +40,7 @@ static int quality_of(const char *value, size_t bytes)
     return *end == '\0' && q >= 0 && q <= 1 ? (int)(1000 * q + 0.5) : 0;
 }
 
-/* One range: which of the two it is, and how much it is liked. */
+/* Reads one media range; if it names one of the two formats, raises that format's quality. */
 static void read_range(const char *range, size_t left, int *openmetrics, int *plain)
 {
     const char *part, *value;

@@ -20,7 +20,7 @@ BIT_LOG_TOPIC("http");
 #define FRESH_MS       250
 #define FRUITLESS_MOST 100
 #define PAUSE_MS       100
-#define LOOK_MS        500 /* between looks for those that wait too long, while there are connections */
+#define LOOK_MS        500 /* between checks for late connections, while there are connections */
 
 /* ---- answers */
 
@@ -36,7 +36,7 @@ static struct MHD_Response *make_response(const char *type, char *text, size_t b
     return r;
 }
 
-/* A line of text, with a header of its own where `allow` says what would be. */
+/* Answers with a line of text, and an Allow header unless `allow` is NULL. */
 static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *text, const char *allow)
 {
     struct MHD_Response *r = make_response("text/plain; charset=utf-8", bit_lend(text), strlen(text),
@@ -71,7 +71,7 @@ static struct MHD_Response *render(struct bit_http *h, bool openmetrics)
     return r;
 }
 
-/* The library counts who still sends an older one. */
+/* A response younger than FRESH_MS. The library counts references: an older response lives until it has been sent. */
 static struct MHD_Response *fresh(struct bit_http *h, bool openmetrics)
 {
     const uint64_t now = uv_now(h->all->env->loop);
@@ -106,7 +106,7 @@ static enum MHD_Result answer_metrics(struct bit_http *h, struct MHD_Connection 
     return MHD_queue_response(c, MHD_HTTP_OK, r);
 }
 
-/* ---- who asks for what */
+/* ---- requests */
 
 static bool may_ask(const struct bit_http *h, struct MHD_Connection *c)
 {
@@ -116,7 +116,8 @@ static bool may_ask(const struct bit_http *h, struct MHD_Connection *c)
     return !h->listen.is_path || (info != NULL && bit_access_admit_fd(h->access, info->connect_fd, &peer) == 0);
 }
 
-/* An address, with or without a port, or localhost: a name would be another's, and lead here today. */
+/* On a loopback address, Host must be an address or localhost, with or without a port: any other name may be one that a
+ * web page made resolve to this host. */
 static bool is_ours(const struct bit_http *h, const char *host)
 {
     size_t bytes = host != NULL ? strcspn(host, ":") : 0;
@@ -150,8 +151,8 @@ static enum MHD_Result answer_path(struct bit_http *h, struct MHD_Connection *c,
     return answer(c, MHD_HTTP_OK, "ok\n", NULL);
 }
 
-/* Called when the head of a request is there, and then, if nothing was answered, when all of it is. An answer at the
- * first call closes the connection. */
+/* Called when the head of a request has arrived and, if that call did not answer, again when all of it has. An answer
+ * in the first call closes the connection. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method,
                                   const char *version, const char *body, size_t *body_bytes, void **state)
 {
@@ -200,7 +201,7 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context, e
 
 static void on_log(void *arg, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 
-/* Mostly of what clients do wrong. */
+/* The library's messages are mostly about clients' mistakes. */
 static void on_log(void *arg, const char *fmt, va_list args)
 {
     char text[256];
@@ -233,14 +234,14 @@ static uint64_t next_look_ms(struct bit_http *h)
 
     if (h->paused)
         return PAUSE_MS;
-    if (h->closed) /* where it could take no more, it listens again only when it is next run */
+    if (h->closed) /* if it was at its connection limit, it accepts again only in the next MHD_run */
         return 0;
     if (MHD_get_timeout(h->mhd, &ms) == MHD_YES && ms < LOOK_MS)
         return ms;
     return h->connections.count > 0 ? LOOK_MS : 0;
 }
 
-/* The library does what is ready. A socket that cannot be accepted (no descriptor is left) stays ready. */
+/* Runs the library once. A connection that cannot be accepted (no descriptor is left) stays ready: hence the pause. */
 static void turn(struct bit_http *h)
 {
     const struct bit_env *env = h->all->env;
@@ -262,7 +263,7 @@ static void turn(struct bit_http *h)
         uv_timer_stop(&h->timer);
 }
 
-/* ---- from begin to end */
+/* ---- start and stop */
 
 static unsigned silence_s(const struct bit_config *config)
 {
@@ -277,7 +278,7 @@ static int poll_library(struct bit_http *h)
     if (info == NULL || h->poll == NULL)
         return -ENOMEM;
     int err = uv_poll_init(h->all->env->loop, h->poll, info->epoll_fd);
-    if (err < 0) { /* no handle of the loop's */
+    if (err < 0) { /* it did not become a handle of the loop */
         free(h->poll);
         h->poll = NULL;
         return err;
@@ -291,7 +292,7 @@ static void on_poll_closed(uv_handle_t *handle)
     free(handle);
 }
 
-/* Its connections end, and it closes the socket that it was given. */
+/* Ends the connections; the library also closes the listening socket. */
 static void stop_library(struct bit_http *h)
 {
     if (h->mhd == NULL)
@@ -322,7 +323,7 @@ static int start_library(struct bit_http *h)
     return err < 0 ? bit_fail(err, "metrics = %s: %s", config->metrics, uv_strerror(err)) : 0;
 }
 
-/* A socket that the library cannot be given a second time: it is started anew with each. */
+/* The library cannot change its listening socket, so it is started anew with each. */
 static int listen_anew(void *data)
 {
     struct bit_http *h = data;

@@ -1,16 +1,17 @@
 /*
- * GET /metrics and GET /healthz, by libmicrohttpd on bitd's own loop: the library's epoll descriptor is one of the
- * loop's, it reads and writes only what is ready, and there is no thread of its own. Who asks slowly, much, or nothing
- * that makes sense costs bitd a bounded part of each turn of the loop, and training nothing:
+ * GET /metrics and GET /healthz, by libmicrohttpd on bitd's own loop: the loop polls the library's epoll descriptor,
+ * the library reads and writes only what is ready, and it has no thread of its own. Slow, frequent or malformed
+ * requests cost bitd a bounded part of each turn of the loop, and cost training nothing. Limits:
  *
- *     connections        BIT_HTTP_CONNECTIONS_MAX; those beyond wait in the kernel's queue
+ *     connections        BIT_HTTP_CONNECTIONS_MAX; further ones wait in the kernel's queue
  *     head of a request  16 KiB; a body is refused
  *     time               client_timeout without a byte; three times that without an answer
- *     rendering          four times a second in each format: what is asked more often gets the same text
- *     waking             100 times without a request that is complete; then a pause of 100 ms
+ *     rendering          four times a second in each format; further requests get the same text
+ *     waking             after 100 turns without a complete request, a pause of 100 ms
  *
- * At a Unix socket those are answered who may use bitd's; at an address everybody who reaches it, and of a loopback
- * address only requests whose Host is an address or localhost, so that no web page reads it through a name of its own.
+ * On a Unix socket, only users who may use bitd are answered; on an address, everybody who reaches it. On a loopback
+ * address a request's Host must be an address or localhost, so that a web page cannot read the metrics through a DNS
+ * name of its own.
  */
 #ifndef BIT_DAEMON_HTTP_H
 #define BIT_DAEMON_HTTP_H
@@ -27,28 +28,28 @@ struct MHD_Daemon;
 struct MHD_Response;
 
 struct bit_http {
-    const struct bit_clients *all; /* borrowed, with the next */
+    const struct bit_clients *all; /* borrowed, like access */
     const struct bit_access *access;
-    struct bit_socket_place place; /* where `metrics` is a path */
+    struct bit_socket_place place; /* if `metrics` is a path */
     struct bit_http_listen listen;
-    struct MHD_Daemon *mhd; /* NULL: nothing is answered; else it owns listen.fd */
+    struct MHD_Daemon *mhd; /* NULL: not running; else it owns listen.fd */
     uv_poll_t *poll;        /* on the library's epoll descriptor */
     uv_timer_t timer;
     struct bit_http_connections connections;
-    bool closed;        /* a connection, in the present turn */
-    bool paused;        /* the loop does not look at it for a moment */
+    bool closed;        /* a connection was closed in the present turn */
+    bool paused;        /* the loop does not poll it for PAUSE_MS */
     unsigned fruitless; /* turns since a request was complete */
     struct {
         struct MHD_Response *response;
         uint64_t made_ms; /* on the loop's clock */
-    } text[2];            /* in 0.0.4, in OpenMetrics; NULL: not rendered yet */
+    } text[2];            /* [0] in 0.0.4, [1] in OpenMetrics; response NULL: not rendered yet */
 };
 
-/** Listen where the settings say it; where they say nothing, nothing happens. Errors: BIT_EBUSY, BIT_EUSAGE, -errno. */
+/** Listen where the setting `metrics` says; do nothing if it is empty. Errors: BIT_EBUSY, BIT_EUSAGE, -errno. */
 int bit_http_open(struct bit_http *h, const struct bit_clients *all, const struct bit_access *access);
-/** Now and then: a Unix socket that is gone is made again. */
+/** Call now and then: makes a Unix socket again that is gone. */
 void bit_http_look(struct bit_http *h);
-/** A zeroed one is fine. The loop has to be run after it, to close its handles. */
+/** A zeroed one is fine. The loop must run afterwards, to close the handles. */
 void bit_http_close(struct bit_http *h);
 
 #endif

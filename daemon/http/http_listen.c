@@ -13,7 +13,7 @@
 
 #define BACKLOG 16
 
-/* As bound: of port 0 the kernel chose one. */
+/* The address as bound: for port 0 the kernel chose one. */
 static void print_bound(int fd, char out[BIT_ADDRESS_MAX])
 {
     struct sockaddr_storage bound;

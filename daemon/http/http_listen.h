@@ -1,4 +1,4 @@
-/* The socket that GET /metrics comes to: of the setting `metrics`, an address or a path. */
+/* The listening socket of GET /metrics, made from the setting `metrics`, an address or a path. */
 #ifndef BIT_DAEMON_HTTP_LISTEN_H
 #define BIT_DAEMON_HTTP_LISTEN_H
 
@@ -7,15 +7,15 @@
 #include "daemon/client/connection/access.h"
 
 struct bit_http_listen {
-    int fd;                         /* listens; the owner's to close, and a path to remove */
-    bool is_path;                   /* who connects is asked for his user */
-    bool is_remote;                 /* beyond this host */
+    int fd;                         /* the owner closes it, and removes a path */
+    bool is_path;                   /* a Unix socket: users are checked */
+    bool is_remote;                 /* not a loopback address */
     char text[BIT_CONFIG_PATH_MAX]; /* the path, or address and port as bound */
 };
 
-/** Errors: BIT_EBUSY if somebody answers at that path; BIT_EUSAGE; -errno. Nothing is left there then. */
+/** Errors: BIT_EBUSY if a process answers at that path; BIT_EUSAGE; -errno. After an error no socket is left there. */
 int bit_http_listen_open(struct bit_http_listen *l, const struct bit_config *config, const struct bit_access *access);
-/** Close it, unless somebody did, and remove its path. */
+/** Close the socket, unless fd is -1, and remove its path. */
 void bit_http_listen_drop(struct bit_http_listen *l);
 
 #endif

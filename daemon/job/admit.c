@@ -26,14 +26,14 @@ static int check_secret(const struct bit_job *job, const Bit__WorkerHello *hello
 {
     unsigned differ = 0;
 
-    if (hello->secret.len != BIT_SECRET_BYTES) /* the length is no secret; every byte is looked at, whatever differs */
+    if (hello->secret.len != BIT_SECRET_BYTES) /* the length is no secret; all bytes are compared, in constant time */
         return bit_fail(BIT_EAUTH, "run %s: a secret of %zu bytes", job->runner->run.id, hello->secret.len);
     for (size_t i = 0; i < BIT_SECRET_BYTES; i++)
         differ |= hello->secret.data[i] ^ job->secret[i];
     return differ ? bit_fail(BIT_EAUTH, "run %s: wrong secret", job->runner->run.id) : 0;
 }
 
-/* It proves itself, and is of this launch. */
+/* The worker knows the secret and is of this launch. */
 static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bit__WorkerHello *hello)
 {
     int err = check_secret(job, hello);
@@ -49,7 +49,7 @@ static int check_hello(const struct bit_job *job, uint64_t frame_epoch, const Bi
     return 0;
 }
 
-/* Where the model begins, as it was looked at; of a run that begins from nothing, or goes on, there is nothing. */
+/* Read the kept model.init_from. *known is false for a run without one, or one that restores a checkpoint. */
 static int find_origin(const struct bit_runner *r, struct bit_init_from *out, bool *known)
 {
     const char *from = r->run.spec->model->init_from;
@@ -63,7 +63,7 @@ static int find_origin(const struct bit_runner *r, struct bit_init_from *out, bo
     return err;
 }
 
-/* A fork that was to begin with an optimizer that has seen nothing, and begins from its parent's checkpoint. */
+/* Whether it is a fork with fresh optimizer moments that starts from its parent's checkpoint. */
 static bool begins_fresh(const struct bit_run *run)
 {
     const Bit__ForkOrigin *fork = run->fork;
@@ -72,7 +72,7 @@ static bool begins_fresh(const struct bit_run *run)
            strcmp(run->launch.restore, fork->checkpoint) == 0;
 }
 
-/* A worker that is to build its model, and to choose, learns which algorithms are known. */
+/* Send the known algorithms to a worker that builds its model and may choose. */
 static void read_products(const struct bit_runner *r, bool training, struct bit_product_set *out, Bit__Welcome *m)
 {
     const Bit__LaunchSpec *launch = r->run.spec->launch;
@@ -82,7 +82,7 @@ static void read_products(const struct bit_runner *r, bool training, struct bit_
         return;
     bit_known_products_read(r->env->config->state, out);
     if (bit__welcome__get_packed_size(m) + out->size > BIT_FRAME_BODY_MAX - BIT_FRAME_HEADER_BYTES)
-        bit_product_set_finish(out); /* beside a specification of that size */
+        bit_product_set_finish(out); /* too large together with this specification */
     m->products.data = out->bytes;
     m->products.len = out->size;
 }
@@ -130,7 +130,7 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
     return err;
 }
 
-/* Welcome it, and know from its hello what to expect: a model to be built, or reports of steps done meanwhile. */
+/* Welcome rank 0. Its hello tells what follows: it builds a model, or it reports steps done meanwhile. */
 static int take_link(struct bit_job *job, struct bit_worker_link *link, const Bit__WorkerHello *hello)
 {
     int err = welcome(job, link, &bit_admit_link_ops, job, hello->training);
@@ -149,7 +149,7 @@ static int take_link(struct bit_job *job, struct bit_worker_link *link, const Bi
     return 0;
 }
 
-/* ---- what the ranks other than 0 say: heartbeats, and how they end */
+/* ---- messages of ranks other than 0: heartbeats, and their ends */
 
 static void hear(struct bit_watch_rank *rank, const Bit__Heartbeat *m)
 {
@@ -179,8 +179,8 @@ static void on_rank_drained(void *owner)
 {
 }
 
-/* The process may be gone, which its launcher tells, or come back; if it does neither, it is silent. What its seal did
- * not open comes again on the next link, and that without end. */
+/* The process may have ended, which its launcher reports, or reconnect; otherwise it is found silent. A record that its
+ * seal does not open is different: it would be sent again on every new link, for ever. */
 static void on_rank_lost(void *owner, int err)
 {
     struct bit_watch_rank *rank = owner;
@@ -199,9 +199,9 @@ static void on_rank_lost(void *owner, int err)
 
 static const struct bit_worker_link_ops rank_ops = {NULL, on_rank_message, on_rank_drained, on_rank_lost};
 
-/* ---- who comes */
+/* ---- connecting workers */
 
-/* Told to stop, a rank can say that it did once it is here: the others' time for it begins anew. */
+/* If the job was told to stop, a rank that reconnects can now report that it is done: restart the time for it. */
 static void wait_for_done_of(struct bit_job *job)
 {
     uint32_t first;
@@ -226,7 +226,7 @@ static int take_rank(struct bit_job *job, struct bit_worker_link *link, const Bi
     return 0;
 }
 
-/* The job of a run that is launched, so that a worker may come. */
+/* The job of a run that is launched and so may get a worker; or NULL. */
 static struct bit_job *find_launched(const struct bit_jobs *jobs, const char *run)
 {
     const struct bit_runner *r = bit_runs_find(jobs->runs, run);
@@ -237,7 +237,7 @@ static struct bit_job *find_launched(const struct bit_jobs *jobs, const char *ru
     return job;
 }
 
-/* Asked for a stranger, before anything it says is believed. */
+/* Asked for a connection that is not authenticated yet. */
 static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
 {
     const struct bit_job *job = find_launched(arg, run);
@@ -275,19 +275,19 @@ static int on_hello(void *arg, struct bit_worker_link *link, uint64_t frame_epoc
         return bit_fail(BIT_ESTATE, "run %s: %s", hello->run, job->cause.text);
     }
     if (job->link != NULL)
-        bit_worker_link_close(job->link); /* it came back before we saw it go */
+        bit_worker_link_close(job->link); /* it reconnected before the old link was seen to end */
     job->link = NULL;
     return take_link(job, link, hello);
 }
 
-/* ---- what rank 0 says */
+/* ---- messages of rank 0 */
 
 static void on_message(void *owner, uint16_t type, const ProtobufCMessage *msg)
 {
     struct bit_job *job = owner;
 
     bit_watch_alive(job, 0);
-    if (type == BIT_MSG_HEARTBEAT) { /* no progress: a step that hangs goes on sending them */
+    if (type == BIT_MSG_HEARTBEAT) { /* no progress: a step that hangs still sends them */
         const Bit__Heartbeat *m = (const Bit__Heartbeat *)msg;
         bit_format(job->section, sizeof job->section, "%s", m->section);
         hear(&job->watch.rank[0], m);

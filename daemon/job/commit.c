@@ -40,7 +40,7 @@ static void commit_in_pool(uv_work_t *work)
     c->err = bit_checkpoint_commit(c->folder, c->report->name, c->run, c->epoch);
     if (c->err < 0)
         bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
-    /* What had the name before; or what got none, and is not tried again: the next attempt is one of a later step. */
+    /* Still under the partial name: what had the name before, or a folder that got none. It is not tried again. */
     if (bit_checkpoint_partial(c->folder, c->report->name, c->epoch, partial, sizeof partial) == 0)
         bit_dir_remove(partial);
 }
@@ -48,7 +48,7 @@ static void commit_in_pool(uv_work_t *work)
 static void on_committed(uv_work_t *work, int status)
 {
     struct commit *c = work->data;
-    Bit__CheckpointReport m = *c->report; /* borrows its texts */
+    Bit__CheckpointReport m = *c->report; /* its texts stay owned by the report */
 
     if (c->err < 0) {
         m.error = c->err;

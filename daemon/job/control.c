@@ -28,7 +28,7 @@ void bit_control_shutdown(struct bit_job *job)
     job->sequence.shutdown = true;
     atomic_store(&job->stop_reading, true);
     if (bit_durable_check(job->runner) < 0 && job->runner->journal.lost)
-        bit_job_end(job, 0, "%s", job->runner->blocked); /* a last checkpoint has no folder to lie in */
+        bit_job_end(job, 0, "%s", job->runner->blocked); /* there is no folder for a last checkpoint */
     else if (job->phase == BIT_JOB_TRAINING)
         bit_orders_pump(job);
     else

@@ -1,4 +1,4 @@
-/* What a job is told from outside: by clients, by Slurm, by the disk, and by a bitd that goes down. */
+/* What reaches a job from outside: from clients, Slurm, the disk, and a bitd that shuts down. */
 #ifndef BIT_DAEMON_CONTROL_H
 #define BIT_DAEMON_CONTROL_H
 
@@ -8,11 +8,11 @@ struct bit_job;
 
 /** The run's state or plan changed: pausing, cancelling, a moved switch, a checkpoint asked for. */
 void bit_control_changed(struct bit_job *job);
-/** bitd goes down: last checkpoint, stop; what cannot is ended. */
+/** bitd shuts down: take a last checkpoint and stop; a job that cannot do that is ended. */
 void bit_control_shutdown(struct bit_job *job);
-/** Take a last checkpoint and give the slot back; the run is queued again. For a reason outside bitd, as `why` says. */
+/** Take a last checkpoint and give the slot back; the run is queued again. `why` is a reason outside bitd. */
 void bit_control_leave(struct bit_job *job, const char *why);
-/** The disk does not take the run's records any more, or takes them again. */
+/** The disk no longer accepts the run's records, or accepts them again. */
 void bit_control_blocked(struct bit_job *job);
 void bit_control_unblocked(struct bit_job *job);
 /** The earliest step after which the switch may still be planned. */

@@ -10,13 +10,13 @@
 
 BIT_LOG_TOPIC("done");
 
-/* Orders of this daemon's have told it to. */
+/* Whether an order of this daemon, not of an earlier one, told the worker to stop. */
 static bool was_told_to_stop(const struct bit_job *job)
 {
     return job->ready && job->sequence.stopped;
 }
 
-/* What a rank says of another step than the one that the stop follows, is of an earlier order, or wrong. */
+/* A report for another step than the one of the stop belongs to an earlier order, or is wrong. */
 static int check_step(const struct bit_job *job, const Bit__WorkerDone *m)
 {
     const struct bit_run *run = &job->runner->run;
@@ -32,7 +32,7 @@ static int check_step(const struct bit_job *job, const Bit__WorkerDone *m)
     return 0;
 }
 
-/* Where the weights lie on disk they are known already. */
+/* Compare with the checkpoint of that step, if there is one. */
 static int check_checkpoint(const struct bit_run *run, const struct bit_tally_rank *said)
 {
     for (size_t i = 0; i < run->checkpoints.count; i++)
@@ -88,7 +88,7 @@ void bit_done_note(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m)
     int err = check_step(job, m);
     if (err == 0)
         err = bit_tally_note(&job->tally, rank, m);
-    if (err < 0) { /* the same weights may come out alike the next time */
+    if (err < 0) { /* not fatal: after a restart the weights may agree */
         bit_job_end(job, BIT_EWORKER, "%s", bit_fail_text());
         return;
     }

@@ -1,6 +1,6 @@
 /*
- * The end of a launch that was told to stop: every rank says that it is done, the journal has it, and only then may
- * they leave. Killed anywhere in between, bitd finds ranks that say it again, or a journal that knows.
+ * The end of a launch that was told to stop: every rank reports that it is done, that is journalled, and only then may
+ * they exit. If bitd is killed before the record, the ranks report again; if after it, the journal has it.
  */
 #ifndef BIT_DAEMON_DONE_H
 #define BIT_DAEMON_DONE_H
@@ -11,9 +11,9 @@
 
 struct bit_job;
 
-/** Rank `rank` says that it is done. */
+/** Rank `rank` reports that it is done. */
 void bit_done_note(struct bit_job *job, uint32_t rank, const Bit__WorkerDone *m);
-/** The ranks may leave, if their end is on disk. */
+/** Let the ranks exit, if the record of their end is durable. */
 void bit_done_release(struct bit_job *job);
 
 #endif

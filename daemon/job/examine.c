@@ -21,10 +21,10 @@
 
 BIT_LOG_TOPIC("examine");
 
-#define ANSWER_MS 1000        /* for the stacks; a rank that does not answer says something by that */
+#define ANSWER_MS 1000        /* for the stacks; a rank that does not answer is itself a finding */
 #define PORTION   (64u << 10) /* of the log, read at once */
 #define LOG_BYTES (32u << 20) /* of the log, copied at most: 8 KiB each of 4096 ranks */
-#define DESCRIBED 16          /* processes of this machine whose threads are looked at in /proc */
+#define DESCRIBED 16          /* processes of this machine whose threads are read from /proc */
 
 void bit_examine_stop(struct bit_job *job)
 {
@@ -36,7 +36,7 @@ void bit_examine_stop(struct bit_job *job)
     bit_stack_marks_finish(&job->examine.marks);
 }
 
-/* ---- what the ranks wrote */
+/* ---- answers of the ranks */
 
 static int open_log(const struct bit_job *job)
 {
@@ -47,7 +47,7 @@ static int open_log(const struct bit_job *job)
     return fd;
 }
 
-/* What the log has more than the last time. */
+/* Read what was added to the log since the last time. */
 static void read_answers(struct bit_job *job)
 {
     struct bit_examine *x = &job->examine;
@@ -68,7 +68,7 @@ static bool has_answered(const struct bit_job *job, uint32_t rank)
     return rank < job->examine.marks.ranks && job->examine.marks.answered[rank];
 }
 
-/* All but those that say nothing any more. */
+/* Silent ranks are not waited for. */
 static bool all_answered(const struct bit_job *job)
 {
     const uint64_t beat_ms = job->runner->env->config->heartbeat_ms / BIT_BEATS_MISSED;
@@ -79,7 +79,7 @@ static bool all_answered(const struct bit_job *job)
     return true;
 }
 
-/* ---- what was found */
+/* ---- findings */
 
 static void write_ranks(FILE *f, const struct bit_job *job)
 {
@@ -102,7 +102,7 @@ static void write_process(FILE *f, const struct bit_job *job, uint32_t rank)
     bit_proc_describe((int32_t)job->watch.rank[rank].pid, f);
 }
 
-/* Of this machine: the suspect, and some others to compare it with. */
+/* Those on this machine: the suspect, and some others for comparison. */
 static void write_processes(FILE *f, const struct bit_job *job, int64_t suspect)
 {
     unsigned written = suspect >= 0 && bit_watch_is_here(&job->watch.rank[suspect]);
@@ -117,7 +117,7 @@ static void write_processes(FILE *f, const struct bit_job *job, int64_t suspect)
     }
 }
 
-/* The lines of the ranks' stacks, out of whatever else the log has. */
+/* Copy the lines of the ranks' stacks, without the rest of the log. */
 static void copy_stacks(FILE *f, const struct bit_job *job)
 {
     int fd = open_log(job);
@@ -261,7 +261,7 @@ void bit_examine_start(struct bit_job *job, int64_t suspect, const char *fmt, ..
     x->on = true;
     x->suspect = suspect;
     if (bit_stack_marks_begin(&x->marks, job->watch.ranks) < 0)
-        bit_warn("not examined", "text=%s", bit_fail_text()); /* then nobody has answered */
+        bit_warn("not examined", "text=%s", bit_fail_text()); /* without marks no rank counts as having answered */
     va_start(args, fmt);
     bit_vformat(x->why, sizeof x->why, fmt, args);
     va_end(args);
@@ -270,5 +270,5 @@ void bit_examine_start(struct bit_job *job, int64_t suspect, const char *fmt, ..
     watch_log(job);
     uv_timer_start(&x->limit, on_limit, ANSWER_MS, 0);
     if (job->launch == NULL || bit_launch_signal(job->launch, SIGUSR2) < 0)
-        uv_timer_start(&x->limit, on_limit, 0, 0); /* nobody to ask */
+        uv_timer_start(&x->limit, on_limit, 0, 0); /* no launcher to ask */
 }

@@ -1,9 +1,9 @@
 /*
- * A job that makes no progress: which rank holds it up, and where. All ranks are asked for their stacks (SIGUSR2, which
- * the launcher passes on); those that still can write them to the job's log. What was found goes into
+ * Examines a job that makes no progress: which rank holds it up, and where. All ranks are asked for their stacks
+ * (SIGUSR2, which the launcher passes on); those that still can write them to the job's log. The findings go into
  * logs/hang-<attempt>.txt: every rank's step, section and silence, what /proc says of the processes on this machine,
- * and the stacks. Then the job is ended, with that rank as the cause. A report that comes in the meantime ends the
- * examination instead: slow is not hung.
+ * and the stacks. Then the job is ended, with that rank as the cause. A report that arrives meanwhile ends the
+ * examination instead: the step was slow, not hung.
  */
 #ifndef BIT_DAEMON_EXAMINE_H
 #define BIT_DAEMON_EXAMINE_H
@@ -20,9 +20,9 @@ struct bit_examine {
     uv_timer_t limit;
     uv_fs_event_t change; /* of the log */
     bool on;
-    int64_t suspect; /* a silent rank, or -1: to be found */
+    int64_t suspect; /* a silent rank, or -1: not known yet */
     char why[192];
-    uint64_t from, taken; /* bytes of the log: before the stacks; of those after them, read */
+    uint64_t from, taken; /* bytes of the log: before the stacks, and read after that */
     struct bit_stack_marks marks;
 };
 

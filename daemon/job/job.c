@@ -18,7 +18,7 @@
 
 BIT_LOG_TOPIC("job");
 
-#define SRUN_GRACE_MS 300 /* ranks are gone 10 ms after srun was told, measured with a node of the step cut off */
+#define SRUN_GRACE_MS 300 /* ranks were gone 10 ms after srun was told, measured with one node of the step cut off */
 
 static void settle_if_idle(struct bit_job *job);
 
@@ -54,7 +54,7 @@ static void on_closed(uv_handle_t *handle)
         free(job);
 }
 
-/* Of a launch that is over: no worker may come with it any more. */
+/* The launch is over: its secret must admit no worker any more. */
 static void forget_secret(struct bit_job *job)
 {
     char *path = bit_runner_path(job->runner, "secret");
@@ -75,7 +75,7 @@ void bit_job_destroy(struct bit_job *job)
     bit_task_requests_finish(&job->requests);
     bit_feed_destroy(job->feed);
     bit_places_finish(&job->places);
-    if (job->runner->env->stopping) /* the nodes are kept for when it is back */
+    if (job->runner->env->stopping) /* keep the nodes until bitd is back */
         bit_slurm_job_leave(job->slurm_job);
     else
         bit_slurm_job_release(job->slurm_job);
@@ -110,7 +110,7 @@ void bit_job_forget_launch(struct bit_job *job)
     job->exit_status = job->exit_signal = 0;
     job->section[0] = '\0';
     job->sequence = (struct bit_order_sequence){0};
-    bit_guard_finish(&job->guard); /* ranks may be elsewhere the next time */
+    bit_guard_finish(&job->guard); /* the next launch may have other nodes */
     bit_payload_destroy(job->payload);
     bit_task_requests_finish(&job->requests);
     job->payload = NULL;
@@ -125,7 +125,6 @@ static bool is_idle(const struct bit_job *job)
            (job->launch == NULL || job->launcher_ended);
 }
 
-/* What a killed mpirun leaves on this machine. */
 void bit_job_remove_leftovers(struct bit_job *job)
 {
     bit_leftovers_remove(&job->leftovers, BIT_MAX(job->watch.ranks, job->runner->run.spec->launch->ranks));
@@ -140,7 +139,7 @@ static void on_tidy(void *arg)
     settle_if_idle(job);
 }
 
-/* Half of a checkpoint is seen by nobody who is told of a run's end, and by no bitd that replays it. */
+/* Settle incomplete checkpoints before the run's end is reported, so that neither clients nor a later bitd see them. */
 static void begin_tidying(struct bit_job *job)
 {
     job->tidying = bit_partials_start(job->runner, on_tidy, job) == 0;
@@ -171,7 +170,7 @@ void bit_job_swept(void *arg)
     settle_if_idle(job);
 }
 
-/* Before they are ended: who they are tells what they will leave. */
+/* Before they are ended, because it reads their environment. */
 void bit_job_note_leftovers(struct bit_job *job, const struct bit_proc_job *processes)
 {
     int32_t pid[64];
@@ -185,11 +184,11 @@ void bit_job_note_leftovers(struct bit_job *job, const struct bit_proc_job *proc
     if (job->launch != NULL || run->launch.launched)
         bit_leftovers_note_launcher(&job->leftovers,
                                     job->launch != NULL ? bit_launch_pid(job->launch) : run->launch.pid);
-    else if (count > 0) /* a bitd before this one did not live to write it down; mpirun is the oldest */
+    else if (count > 0) /* an earlier bitd was killed before it journalled the launch; mpirun is the oldest process */
         bit_leftovers_note_launcher(&job->leftovers, pid[0]);
 }
 
-/* Whatever is left of the job must be gone before anything else is decided. */
+/* Every process of the job must be gone before anything else is decided. */
 static void begin_ending(struct bit_job *job)
 {
     if (job->phase == BIT_JOB_ENDING)
@@ -265,7 +264,7 @@ void bit_job_launcher_ended(void *arg, int64_t status, int signal)
     }
     if (job->link == NULL || job->done)
         begin_ending(job);
-    else /* its last words are worth more than the exit code: read the link to its end */
+    else /* the worker's last messages say more than the exit code: read the link to its end */
         bit_job_set_deadline(job, job->runner->env->config->grace_ms);
 }
 
@@ -280,8 +279,8 @@ void bit_job_connected(struct bit_job *job)
     bit_job_set_deadline(job, job->reconnected ? config->long_ms : config->start_ms);
 }
 
-/* One of ours, or a record that the seal refuses: longer than any may be, or damaged where TCP has checked it. A link
- * that was only cut ends with the system's word for it. */
+/* An error of bitd's own checks, or a record that the seal refuses: too long, or damaged although TCP checked it. A
+ * link that was only cut has a system error. */
 static bool is_fault(int err)
 {
     return err <= BIT_EUSAGE || err == -EBADMSG;
@@ -296,7 +295,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
     if (job->launcher_ended || job->done || job->cause.by_mpi) {
         if (job->launcher_ended)
             begin_ending(job);
-        return; /* else its end is being waited for, with a deadline */
+        return; /* otherwise its end is awaited, with a deadline */
     }
     if (is_fault(err)) {
         bit_job_end(job, err, "the worker sent what bitd cannot use: %s", bit_fail_text());
@@ -308,7 +307,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
     bit_job_set_deadline(job, r->env->config->reconnect_ms);
 }
 
-/* Nothing is read while the journal takes nothing, or a checkpoint gets its name: what follows comes after it. */
+/* While the journal is blocked or a checkpoint is being named, nothing is read: later messages must wait. */
 void bit_job_hold(struct bit_job *job)
 {
     if (job->link != NULL)
@@ -317,7 +316,7 @@ void bit_job_hold(struct bit_job *job)
 
 /* ---- time */
 
-/* Some ranks have said that they are done, and so have done all that they do together: the others are about to. */
+/* Ranks that are done have finished all collective work, so the others must be about to. */
 bool bit_job_waits_for_rest(const struct bit_job *job, uint32_t *first)
 {
     return bit_job_awaits_done(job, first) &&
@@ -360,7 +359,7 @@ void bit_job_expect(struct bit_job *job)
 
     if (job->launcher_ended)
         return;
-    if (job->done && bit_runner_is_blocked(job->runner)) /* they wait until it is written */
+    if (job->done && bit_runner_is_blocked(job->runner)) /* the ranks wait until it is written */
         uv_timer_stop(&job->deadline);
     else if (job->done || job->cause.by_mpi)
         bit_job_set_deadline(job, 2 * config->grace_ms);

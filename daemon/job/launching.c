@@ -42,7 +42,7 @@ static int write_launched(struct bit_job *job, const struct bit_launch_args *arg
     bit_info("launched", "run=%s attempt=%u epoch=%" PRIu64 " pid=%d ranks=%u nodes=%s restore=%s", run->id, m.attempt,
              m.epoch, m.pid, m.ranks, m.nodes ? m.nodes : "here", restore[0] ? restore : "none");
     bit_record(job->runner, LAUNCHED, launched, &m);
-    return err == -ESRCH ? 0 : err; /* gone already: its end is about to be told */
+    return err == -ESRCH ? 0 : err; /* already gone: its end is about to be reported */
 }
 
 static int launch(struct bit_job *job, const char *restore)
@@ -97,7 +97,7 @@ static void on_chosen(void *arg, int err, const char *restore)
 {
     struct bit_job *job = arg;
     struct bit_runner *r = job->runner;
-    bool ended = job->phase != BIT_JOB_CHOOSING; /* in between */
+    bool ended = job->phase != BIT_JOB_CHOOSING; /* meanwhile */
 
     bit_job_loaded(job);
     if (ended)
@@ -120,17 +120,17 @@ static void choose_checkpoint(struct bit_job *job)
         job->loading = true;
 }
 
-/* The settings may have changed since the run was submitted, and so may have what a bitd lets others pass. */
+/* The settings may have changed since submission, including what users may pass to launchers. */
 static int check_allowed(const struct bit_runner *r)
 {
     return bit_allow_launch(r->env->config, r->run.spec, bit_runner_is_own(r));
 }
 
-/* Nothing may be there that an earlier daemon started and did not live to write down. */
+/* Processes that an earlier daemon started without journalling them must be gone. */
 static void on_cleared(void *arg)
 {
     struct bit_job *job = arg;
-    bool ended = job->phase != BIT_JOB_CHOOSING; /* in between */
+    bool ended = job->phase != BIT_JOB_CHOOSING; /* meanwhile */
 
     bit_job_remove_leftovers(job);
     bit_job_swept(job);

@@ -19,7 +19,7 @@
 
 BIT_LOG_TOPIC("life");
 
-/* ---- settling: nothing of the job is left */
+/* ---- settling: no process of the job is left */
 
 static void give_slot_back(struct bit_job *job)
 {
@@ -27,11 +27,11 @@ static void give_slot_back(struct bit_job *job)
 
     bit_job_destroy(job);
     bit_durable_rest(r);
-    bit_runner_changed(r); /* nothing more comes of it: who follows it is done */
+    bit_runner_changed(r); /* clients that follow the run see its end */
     bit_runs_schedule(r->runs);
 }
 
-/* Going back is no loss: it is launched again at once. */
+/* A rewind is not a loss: the run is launched again at once. */
 static void relaunch(struct bit_job *job, bool lost)
 {
     struct bit_runner *r = job->runner;
@@ -51,7 +51,7 @@ static void relaunch(struct bit_job *job, bool lost)
     bit_job_set_deadline(job, ms);
 }
 
-/* It would go on for ever. What the step that it cannot pass trains on may be why. */
+/* Stop a run that would restart for ever. The data of the step that it cannot pass may be the reason. */
 static void stop_loop(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
@@ -59,7 +59,7 @@ static void stop_loop(struct bit_job *job)
     const uint64_t next = r->run.step + 1;
     char documents[160] = "";
 
-    if (job->cause.in_step && next <= r->run.spec->schedule->steps) /* else it is not what a step trains on */
+    if (job->cause.in_step && next <= r->run.spec->schedule->steps) /* otherwise the step's data is not the reason */
         bit_format(documents, sizeof documents,
                    "; `bitctl data show %s --step %" PRIu64 "` names the documents of step %" PRIu64, r->run.id, next,
                    next);
@@ -70,8 +70,8 @@ static void stop_loop(struct bit_job *job)
                     good ? good->name : "none", documents);
 }
 
-/* Whatever is away at a launch may be back at a later one, but not for ever; where nothing is to be launched again, not
- * at all. */
+/* What a launch lacks may be back for a later one, so launches are retried, but only for launch_patience; with
+ * max_restarts 0 not at all. */
 static void stop_launching(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
@@ -85,7 +85,7 @@ static void stop_launching(struct bit_job *job)
                         job->cause.text);
 }
 
-/* A launch whose worker was ready once is none that fails. */
+/* Only launches whose worker never became ready count. */
 static bool is_past_patience(struct bit_job *job)
 {
     const struct bit_runner *r = job->runner;
@@ -100,7 +100,7 @@ static bool is_past_patience(struct bit_job *job)
     return r->run.spec->launch->max_restarts == 0 || now - job->failing_ms >= r->env->config->launch_patience_ms;
 }
 
-/* What the next launch needs is not here: nothing was tried, and the run waits for it in the queue. */
+/* If the next launch lacks something on this machine, the run waits in the queue, and nothing is tried. */
 static bool wait_in_queue(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
@@ -118,7 +118,7 @@ static void settle_lost(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     const bool fatal = bit_run_is_fatal(job->cause.err);
-    /* Also a launch that failed; what will not be tried again was never a worker. */
+    /* Includes launches that failed to start, unless the error is fatal. */
     const bool lost = r->run.launch.launched || (job->cause.err < 0 && !fatal);
 
     if (!r->given_up && !r->run.launch.launched && !fatal && wait_in_queue(job))
@@ -174,14 +174,14 @@ static void settle_done(struct bit_job *job)
     give_slot_back(job);
 }
 
-/* Where the worker was ended rather than asked, the run is as far as its newest checkpoint. */
+/* If the worker was killed and not told to stop, the run goes on from its newest checkpoint. */
 static void settle(struct bit_job *job)
 {
     struct bit_runner *r = job->runner;
     const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
     uint64_t from = newest ? newest->step : 0;
 
-    if (r->given_up) { /* its end is written */
+    if (r->given_up) { /* its end is already journalled */
         give_slot_back(job);
     } else if (job->done) {
         settle_done(job);
@@ -193,7 +193,7 @@ static void settle(struct bit_job *job)
     } else if (r->run.state == BIT__RUN_STATE__PAUSING) {
         bit_runner_set_state(r, BIT__RUN_STATE__PAUSED, "paused; goes on after step %" PRIu64, from);
         give_slot_back(job);
-    } else if (job->cause.err == -ECANCELED) { /* somebody's scancel */
+    } else if (job->cause.err == -ECANCELED) { /* somebody used scancel */
         bit_runner_set_state(r, BIT__RUN_STATE__CANCELLED, "%s", job->cause.text);
         give_slot_back(job);
     } else if (job->leaving[0] != '\0') {
@@ -207,9 +207,9 @@ static void settle(struct bit_job *job)
     }
 }
 
-/* ---- what does not live, or does not move */
+/* ---- ranks that are dead or hang */
 
-/* Nothing came in time: who is to be asked why. */
+/* No report came in time: examine why. */
 static void examine_late(struct bit_job *job)
 {
     uint32_t first;
@@ -224,7 +224,7 @@ static void examine_late(struct bit_job *job)
     bit_examine_start(job, first, "%s, %g s after another did", who, s);
 }
 
-/* Nothing came in the time that its phase has. */
+/* The deadline of the phase has passed. */
 static void on_late(struct bit_job *job)
 {
     const struct bit_config *config = job->runner->env->config;
@@ -249,7 +249,7 @@ static void on_hung(struct bit_job *job, int64_t suspect, const char *text)
     bit_job_end(job, BIT_ETIMEOUT, "%s", text);
 }
 
-/* All nodes that are gone by now go at once. Returns whether there are any. */
+/* Leave out all nodes that are lost by now. Returns whether there are any. */
 static bool lose_nodes(struct bit_job *job)
 {
     int64_t first = -1;
@@ -323,7 +323,7 @@ int bit_life_resume(const struct bit_jobs *jobs, struct bit_runner *r)
     if (job == NULL)
         return bit_fail(-ENOMEM, "a job for %s", r->run.id);
     job->promised = r->run.step + r->env->config->lookahead;
-    job->done = r->run.launch.launched && r->run.launch.done.known; /* what is left is to let them go */
+    job->done = r->run.launch.launched && r->run.launch.done.known; /* only their exit is left */
     if (r->run.launch.launched && bit_launching_adopt(job) == 0) {
         bit_info("waiting for worker", "run=%s pid=%d step=%" PRIu64, r->run.id, r->run.launch.pid, r->run.step);
         job->phase = BIT_JOB_DETACHED;

@@ -5,9 +5,9 @@
 struct bit_jobs;
 struct bit_runner;
 
-/** Take the slot and begin: choose a checkpoint, launch. The run is queued. Errors: -ENOMEM. */
+/** Take a slot for a queued run and begin: choose a checkpoint, launch. Errors: -ENOMEM. */
 int bit_life_start(const struct bit_jobs *jobs, struct bit_runner *r);
-/** After a restart of bitd: go on with processes that may or may not still be there. Errors: -ENOMEM. */
+/** After a restart of bitd: continue with processes that may or may not still exist. Errors: -ENOMEM. */
 int bit_life_resume(const struct bit_jobs *jobs, struct bit_runner *r);
 
 #endif

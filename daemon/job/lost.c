@@ -14,7 +14,7 @@
 
 BIT_LOG_TOPIC("job");
 
-/* It ended where only its end was still to be said. */
+/* If only reports that ranks are done were missing, add which ranks did not send theirs. */
 static void add_missing(const struct bit_job *job, char *text, size_t room)
 {
     uint32_t first;
@@ -34,7 +34,7 @@ static bool came_any(const struct bit_job *job)
     return false;
 }
 
-/* The launcher's own failure, in its own last words: no rank is to blame. */
+/* The launcher itself failed: its exit and its last line are the cause, not a rank. */
 static void blame_launcher(const struct bit_job *job, const char *log, char *text, size_t room)
 {
     const struct bit_runner *r = job->runner;
@@ -52,7 +52,7 @@ static void blame_launcher(const struct bit_job *job, const char *log, char *tex
     bit_format_more(text, room, ", see %s", r->run.launch.log);
 }
 
-/* The first of: what the worker said, what the launcher wrote of the rank that ended first, how the launcher ended. */
+/* The first of: the worker's message, the rank that ended first in the launcher's log, the launcher's exit. */
 static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size_t room)
 {
     struct bit_runner *r = job->runner;
@@ -106,7 +106,7 @@ static bool failed_in_step(const struct bit_job *job, const Bit__WorkerLost *m)
 
     if (!job->stood || (m->has_rank && (m->has_signal || m->has_code)))
         return job->stood;
-    if (!job->cause.known) /* a rank ended, and not the launcher alone */
+    if (!job->cause.known) /* a rank ended, not only the launcher */
         return job->exit_signal == 0;
     for (size_t i = 0; i < BIT_COUNT(elsewhere); i++)
         if (job->cause.err == elsewhere[i])

@@ -1,5 +1,5 @@
 /*
- * Why a launch was lost, in one sentence for the journal: the first rank that was abnormal, never what followed from
+ * Why a launch was lost, in one sentence for the journal: the first rank that ended abnormally, not what followed from
  * it.
  */
 #ifndef BIT_DAEMON_LOST_H
@@ -7,7 +7,7 @@
 
 struct bit_job;
 
-/** A launch was lost: into the journal, with its cause, which is job->cause.text from then on. */
+/** A launch was lost: journal it with its cause, which also becomes job->cause.text. */
 void bit_lost_record(struct bit_job *job);
 
 #endif

@@ -14,8 +14,8 @@
 
 BIT_LOG_TOPIC("nodes");
 
-/* Too few nodes are left of this job. One that was submitted is given up for another; in bitd's own, nodes that were
- * lost may have come back. */
+/* The job has too few nodes left. A submitted job is replaced by a new one; in bitd's own job, lost nodes may have come
+ * back. */
 static void start_over(struct bit_job *job, int err)
 {
     bit_job_end(job, err, "%s", bit_fail_text());
@@ -71,7 +71,8 @@ void bit_nodes_get(struct bit_job *job, void (*placed)(struct bit_job *job))
         bit_slurm_job_acquire(job->slurm_job);
 }
 
-/* A rank that was here is not: the others are told to end because it did, and Slurm would give them half a minute. */
+/* Whether a rank that was connected has no link any more: the others get the signal because it ended, and Slurm would
+ * give them half a minute. */
 static bool misses_one(const struct bit_job *job)
 {
     for (uint32_t r = 0; r < job->watch.ranks; r++)
@@ -80,7 +81,7 @@ static bool misses_one(const struct bit_job *job)
     return false;
 }
 
-/* Pre-emption, a time limit or somebody's scancel: what Slurm says of the job tells which. */
+/* The signal may mean pre-emption, a time limit or a scancel: Slurm is asked which. */
 void bit_nodes_told(struct bit_job *job, uint32_t rank, int signal)
 {
     char why[96];

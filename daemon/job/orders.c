@@ -15,23 +15,23 @@
 
 BIT_LOG_TOPIC("orders");
 
-#define READ_RETRY_MS    1000        /* storage tells nobody when it is back */
-#define READ_SLOW_MS     2000        /* a read that takes longer is told of */
-#define QUEUED_BYTES_MAX (16u << 20) /* tokens waiting for the worker to read them; one more batch may be on top */
+#define READ_RETRY_MS    1000        /* there is no notification when storage is back */
+#define READ_SLOW_MS     2000        /* a slower read is logged */
+#define QUEUED_BYTES_MAX (16u << 20) /* tokens that the worker has not read yet; one more batch may be added */
 
 struct bit_load {
     uv_work_t work;
     struct bit_job *job;
     struct bit_feed *feed; /* the job's, or NULL: then opened here */
-    struct bit_feed *old;  /* in whose place `feed` was opened; the loop may be looking at it */
-    bool opened;           /* all files could be, the last time */
+    struct bit_feed *old;  /* replaced by `feed`; the loop may still be using it */
+    bool opened;           /* the last time, all files could be opened */
     const Bit__RunSpec *spec;
-    char *facts;                     /* where those of the token files are kept */
+    char *facts;                     /* the path where the token files' identities are kept */
     const atomic_bool *stop;         /* the job's */
-    struct bit_file_changes changes; /* of them */
+    struct bit_file_changes changes; /* of the token files */
     uint64_t epoch;
     struct bit_order order;
-    uint64_t position; /* of a step's batch in the order of the data */
+    uint64_t position; /* of a step's batch, in the order of the data */
     struct bit_payload *payload;
     struct bit_task_requests requests; /* of a score order */
     int err;
@@ -45,7 +45,7 @@ static bool needs_payload(const struct bit_order *order)
     return order->kind == BIT_ORDER_STEP || order->kind == BIT_ORDER_EVALUATE || order->kind == BIT_ORDER_SCORE;
 }
 
-/* The same tokens: how they are trained on may have changed since they were loaded. */
+/* Whether both need the same tokens; other fields of the order may have changed since they were read. */
 static bool same_payload(const struct bit_order *a, const struct bit_order *b)
 {
     return a->kind == b->kind && a->step == b->step && a->set == b->set && a->part_index == b->part_index;
@@ -76,7 +76,7 @@ static int read_payload(struct bit_load *load)
     return bit_feed_eval(load->feed, load->order.set, load->epoch, &load->payload);
 }
 
-/* A file that was touched under the run is opened anew, and compared. What is wrong in it otherwise is found again. */
+/* A file changed during the run: open all again and compare them. Any other error will be found again. */
 static int read_anew(struct bit_load *load)
 {
     char first[BIT_ERR_TEXT_MAX];
@@ -86,7 +86,7 @@ static int read_anew(struct bit_load *load)
     load->feed = NULL;
     int err = open_feed(load);
     if (err == BIT_EDATA && load->opened && !load->changes.resized)
-        return bit_fail_within(err, "%s", first); /* where it was seen, and what is known of its bytes */
+        return bit_fail_within(err, "%s", first); /* with the place in the file, and the result of the comparison */
     if (err == BIT_EDATA)
         return bit_fail(err, "%s", first);
     return err < 0 ? err : read_payload(load);
@@ -117,7 +117,7 @@ static void on_read_retry(uv_timer_t *timer)
     bit_orders_pump(timer->data);
 }
 
-/* What storage said may be otherwise in a while; what a file holds, or has become, will not. */
+/* Whether the error may pass: one of the storage may, one in a file's content does not. */
 static bool may_pass(const struct bit_job *job, int err)
 {
     return err > -4096 && err != -ENOMEM && read_ms(job) < job->runner->env->config->read_patience_ms;
@@ -190,7 +190,7 @@ static void on_loaded(uv_work_t *work, int status)
     tell_changes(job, load);
     if (load->err == 0)
         load_succeeded(job);
-    else if (!stale && load->err != -ECANCELED) /* else something else is to come first */
+    else if (!stale && load->err != -ECANCELED) /* otherwise something else comes first */
         load_failed(job, load);
     free(load->facts);
     free(load);
@@ -230,7 +230,7 @@ static void start_load(struct bit_job *job, const struct bit_order *order)
     BIT_ASSERT(err == 0);
 }
 
-/* The payload of this order if it is there; otherwise its reading has begun. */
+/* The payload of this order if it is read; otherwise start reading it. */
 static struct bit_payload *take_payload(struct bit_job *job, const struct bit_order *order)
 {
     struct bit_payload *payload = job->payload;
@@ -284,7 +284,7 @@ static int send_evaluate(struct bit_job *job, const struct bit_order *order, str
     return bit_worker_link_send(job->link, BIT_MSG_EVALUATE_ORDER, &m, payload);
 }
 
-/* The report brings the tag back: which part it is, in its precision. */
+/* The report returns the tag: the index of the part in its precision. */
 static int send_score(struct bit_job *job, const struct bit_order *order, struct bit_payload *payload)
 {
     Bit__ScoreOrder m = BIT__SCORE_ORDER__INIT;
@@ -319,7 +319,7 @@ static int send_switch(struct bit_job *job, const struct bit_order *order)
     return bit_worker_link_send(job->link, BIT_MSG_PHASE_SWITCH, &m, NULL);
 }
 
-/* How far the codes had taken over in the step that the boundary follows. */
+/* The strength in the step before the boundary. */
 static double strength_at(const struct bit_job *job, uint64_t step)
 {
     const struct bit_run *run = &job->runner->run;
@@ -391,7 +391,7 @@ void bit_orders_pump(struct bit_job *job)
         if (needs_payload(&order) && (payload = take_payload(job, &order)) == NULL)
             return;
         int err = send_order(job, &order, payload);
-        if (err < 0) { /* the link has been closed */
+        if (err < 0) { /* the link is closed */
             bit_job_lost_link(job, err);
             return;
         }

@@ -23,9 +23,9 @@
 
 BIT_LOG_TOPIC("reports");
 
-#define REPORT_TEXT_MAX 480 /* of a worker's own words in the journal */
+#define REPORT_TEXT_MAX 480 /* of a worker's text in the journal */
 
-/* Sent again after a reconnect, before the worker has said that it is done with that. */
+/* After a reconnect the worker sends old reports again until it reports that it is ready. */
 static bool may_repeat(const struct bit_job *job)
 {
     return job->reconnected && !job->ready;
@@ -57,7 +57,7 @@ static void record_ready(struct bit_job *job, Bit__WorkerReady *m)
     bit_record(job->runner, READY, ready, m);
 }
 
-/* Never train from weights that are not those that the journal tells of. */
+/* Never train from weights that differ from what the journal says. */
 static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
 {
     const struct bit_run *run = &job->runner->run;
@@ -84,7 +84,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
         bit_job_end(job, err, "%s", bit_fail_text());
         return;
     }
-    if (job->done) { /* it came back for leave to go */
+    if (job->done) { /* it reconnected to be allowed to exit */
         job->ready = true;
         bit_done_release(job);
         return;
@@ -110,7 +110,7 @@ static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
     bit_orders_pump(job);
 }
 
-/* What the launch timed: others need not. It computes by it whether or not it is kept. */
+/* Keep what the launch timed, for later launches. This launch uses it even if it cannot be kept. */
 static void on_products(const struct bit_job *job, const Bit__ProductsFound *m)
 {
     const struct bit_runner *r = job->runner;
@@ -188,13 +188,13 @@ static void checkpoint_failed(struct bit_job *job, const Bit__CheckpointReport *
 
     bit_error("checkpoint failed", "run=%s name=%s text=%s", r->run.id, m->name,
               m->text ? m->text : bit_strerror(m->error));
-    if (r->run.state == BIT__RUN_STATE__CANCELLING) /* leaving matters more */
+    if (r->run.state == BIT__RUN_STATE__CANCELLING) /* cancelling matters more than the checkpoint */
         bit_order_sequence_checkpointed(&job->sequence, m->after_step, true);
     else
         uv_timer_start(&job->checkpoint_retry, on_checkpoint_retry, r->env->config->checkpoint_retry_ms, 0);
 }
 
-/* It is on disk and has its name, or it failed. */
+/* A checkpoint is durable and named, or failed. */
 static void checkpoint_reported(struct bit_job *job, const Bit__CheckpointReport *m)
 {
     struct bit_runner *r = job->runner;
@@ -228,7 +228,7 @@ static void on_checkpoint(struct bit_job *job, Bit__CheckpointReport *m)
     char name[32];
 
     bit_checkpoint_name(m->after_step, name);
-    if (strcmp(m->name, name) != 0) { /* it becomes part of paths */
+    if (strcmp(m->name, name) != 0) { /* the name becomes part of paths */
         bit_job_end(job, BIT_EWORKER, "a checkpoint '%.32s' after step %" PRIu64, m->name, m->after_step);
         return;
     }
@@ -257,7 +257,7 @@ static size_t set_index(const struct bit_run *run, const Bit__EvaluateReport *m)
     return set;
 }
 
-/* What the worker cannot know: how much text the targets are. */
+/* Sets what the worker cannot know: the bytes of text per token. */
 static void put_bytes(const struct bit_job *job, Bit__EvaluateReport *m)
 {
     size_t set = set_index(&job->runner->run, m);
@@ -267,7 +267,7 @@ static void put_bytes(const struct bit_job *job, Bit__EvaluateReport *m)
     m->has_bytes_per_token = m->bytes_per_token > 0;
 }
 
-/* That the boundary after this step is evaluated in. */
+/* The phase in which the boundary after this step is evaluated. */
 static Bit__Precision phase_at(const struct bit_run *run, uint64_t after_step)
 {
     bool ternary = run->switched && after_step > run->switched_after;
@@ -275,7 +275,7 @@ static Bit__Precision phase_at(const struct bit_run *run, uint64_t after_step)
     return ternary ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT;
 }
 
-/* Which of the boundary's evaluations it is, in the order in which they are made; SIZE_MAX: none. */
+/* The index of this evaluation among the boundary's, in their order; SIZE_MAX: none of them. */
 static size_t evaluation_index(const struct bit_run *run, const Bit__EvaluateReport *m)
 {
     const Bit__EvalSpec *eval = run->spec->eval;
@@ -309,8 +309,8 @@ static void on_evaluated(struct bit_job *job, Bit__EvaluateReport *m)
 
 /* ---- tasks */
 
-/* Among all parts of the boundary, in the order in which they are made; beyond them all in a precision that is none of
- * the boundary's. */
+/* The index among all parts of the boundary, in their order; past the end for a precision that the boundary does not
+ * evaluate. */
 static uint64_t part_index(const struct bit_run *run, const Bit__ScoreReport *m)
 {
     const struct bit_eval_precisions p = bit_eval_precisions(run->spec->eval, phase_at(run, m->after_step));
@@ -340,7 +340,7 @@ static void on_scored(struct bit_job *job, Bit__ScoreReport *m)
     Bit__TaskScored *record = NULL;
 
     if (may_repeat(job) && (job->feed == NULL || is_known_part(run, m)))
-        return; /* without the files it cannot be judged: it is ordered again */
+        return; /* it cannot be scored without the files; it is ordered again */
     if (!is_next_part(run, m) || job->feed == NULL) {
         bit_job_end(job, BIT_EWORKER, "log-likelihoods of part %" PRIu64 " of the tasks, which was not due", m->tag);
         return;
@@ -360,7 +360,7 @@ static void on_scored(struct bit_job *job, Bit__ScoreReport *m)
 
 /* ---- ends */
 
-/* The one whose MPI call failed is seldom the one that failed: the launcher is given time to say who it was. */
+/* The rank whose MPI call failed is seldom the one that failed first: give the launcher time to name that one. */
 static void mpi_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m)
 {
     if (job->cause.known)
@@ -385,7 +385,7 @@ void bit_reports_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFai
 
 void bit_reports_take(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg)
 {
-    void *m = (void *)(uintptr_t)msg; /* ours while this runs: texts are cut to size in place */
+    void *m = (void *)(uintptr_t)msg; /* owned here during this call: texts are cut in place */
 
     switch (type) {
     case BIT_MSG_WORKER_READY:
@@ -410,7 +410,7 @@ void bit_reports_take(struct bit_job *job, uint16_t type, const ProtobufCMessage
         on_scored(job, m);
         break;
     case BIT_MSG_WORKER_FAILED:
-        bit_reports_failed(job, ((const Bit__WorkerFailed *)msg)->rank, m); /* rank 0 speaks for whoever failed */
+        bit_reports_failed(job, ((const Bit__WorkerFailed *)msg)->rank, m); /* rank 0 reports for any rank */
         break;
     case BIT_MSG_WORKER_DONE:
         bit_done_note(job, 0, m);

@@ -1,4 +1,4 @@
-/* What comes from the worker: checked against what was ordered, journalled, and acted upon. */
+/* Messages from the worker: checked against the orders, journalled, and acted upon. */
 #ifndef BIT_DAEMON_REPORTS_H
 #define BIT_DAEMON_REPORTS_H
 
@@ -10,7 +10,7 @@ struct bit_job;
 
 /** A message of rank 0 other than its heartbeats. */
 void bit_reports_take(struct bit_job *job, uint16_t type, const ProtobufCMessage *msg);
-/** Rank `rank` says that it failed. */
+/** Rank `rank` reports that it failed. */
 void bit_reports_failed(struct bit_job *job, uint32_t rank, const Bit__WorkerFailed *m);
 
 #endif

@@ -41,9 +41,9 @@ void bit_verdicts_act(struct bit_job *job)
         bit_job_end(job, run->due.err, "step %" PRIu64 ": %s", run->due.step, run->due.text);
 }
 
-/* ---- after a restart */
+/* ---- comparisons */
 
-/* against: the parent of a fork; NULL: the run's own journal. */
+/* against: a fork's parent; NULL: the run's own journal. */
 static void verify(struct bit_job *job, const struct bit_rerun *rerun, const char *against)
 {
     struct bit_run *run = &job->runner->run;

@@ -1,12 +1,12 @@
-/* What the journal says is due is done: the run goes back to a checkpoint, or ends. */
+/* Carries out what the journal says is due: the run goes back to a checkpoint, or ends. */
 #ifndef BIT_DAEMON_VERDICTS_H
 #define BIT_DAEMON_VERDICTS_H
 
 struct bit_job;
 
-/** Go back, or end the run, if the last verdict asks for it. Nothing while the job is about to leave anyhow. */
+/** Go back, or end the run, if the last verdict asks for it. Does nothing while the job is about to end anyway. */
 void bit_verdicts_act(struct bit_job *job);
-/** Once a comparison of steps done again is over: journal how it went, and end the run if the spec says so. */
+/** When a comparison of repeated steps is over: journal its result, and end the run if the specification says so. */
 void bit_verdicts_verify(struct bit_job *job);
 
 #endif

@@ -16,21 +16,21 @@
 
 BIT_LOG_TOPIC("watch");
 
-#define LOOKS       8  /* at who is silent, between two beats */
-#define SLICE_RANKS 64 /* that one tick beats to: 12 us each */
-#define SLICE_MS    10 /* between ticks, at least */
-#define GAPS_TOLD   8  /* ranks whose heartbeats the log has at a launch's end: the worst */
+#define LOOKS       8  /* looks for silent ranks between two beats */
+#define SLICE_RANKS 64 /* ranks per tick: 12 us each */
+#define SLICE_MS    10 /* least time between ticks */
+#define GAPS_TOLD   8  /* ranks whose gaps are logged at a launch's end: the worst */
 
 static void on_tick(uv_timer_t *timer);
 
-/* So many more of its ranks have no link, or fewer: the listener gives way to them. */
+/* The number of ranks without a link changed; the listener's limits follow it. */
 static void expect(struct bit_job *job, int more)
 {
     job->watch.expected += (uint32_t)more;
     bit_worker_link_expect(job->jobs->links, more);
 }
 
-/* Every so many ticks there is a look. */
+/* The number of ticks between two looks. */
 static uint32_t ticks_per_look(const struct bit_watch *w)
 {
     return w->slices / LOOKS;
@@ -79,7 +79,7 @@ static void tell_gaps(const struct bit_job *job, const struct bit_watch_rank *ra
              rank - job->watch.rank, g->count, g->max_ms, text);
 }
 
-/* Those whose heartbeats were the furthest apart. */
+/* Log the ranks with the longest gaps. */
 static void tell_worst_gaps(const struct bit_job *job)
 {
     const struct bit_watch_rank *worst[GAPS_TOLD];
@@ -136,7 +136,7 @@ bool bit_watch_is_here(const struct bit_watch_rank *rank)
     return rank->pid > 1 && strcmp(host, rank->host) == 0;
 }
 
-/* Once a launch: how long it took from the first rank to the last. Rank 0's own place is expected always. */
+/* Log once per launch how long it took from the first rank to the last. Rank 0 always counts as expected. */
 static void tell_all_here(struct bit_job *job)
 {
     struct bit_watch *w = &job->watch;
@@ -153,7 +153,7 @@ void bit_watch_greet(struct bit_job *job, struct bit_worker_link *link, const Bi
 {
     struct bit_watch_rank *rank = &job->watch.rank[hello->has_rank ? hello->rank : 0];
 
-    if (rank->link != NULL) { /* it came back before we saw it go */
+    if (rank->link != NULL) { /* it reconnected before the old link was seen to end */
         bit_worker_link_close(rank->link);
         bit_watch_unlink(rank);
     }
@@ -191,7 +191,7 @@ void bit_watch_alive(struct bit_job *job, uint32_t rank)
     job->watch.rank[rank].silent = 0;
 }
 
-/* Where something waits to be sent, that will be heard. */
+/* If something is still queued for the rank, that serves as a beat. */
 static bool beat(struct bit_worker_link *link)
 {
     const Bit__Beat m = BIT__BEAT__INIT;
@@ -199,7 +199,7 @@ static bool beat(struct bit_worker_link *link)
     return bit_worker_link_queued(link) > 0 || bit_worker_link_send(link, BIT_MSG_BEAT, &m, NULL) == 0;
 }
 
-/* The ranks of a slice: r, r + slices, ... */
+/* Send beats to ranks first, first + slices, ... */
 static void beat_slice(struct bit_job *job, uint32_t first)
 {
     struct bit_watch *w = &job->watch;
@@ -214,7 +214,7 @@ static void beat_slice(struct bit_job *job, uint32_t first)
         job->ops->lost_link(job, BIT_EDAEMON);
 }
 
-/* What is held back here is not missed: reports lie unread while a run is blocked or a checkpoint gets its name. */
+/* Rank 0's reports are left unread while a run is blocked or a checkpoint is being named: that is no silence. */
 static bool is_missed(const struct bit_job *job, uint32_t r)
 {
     bool unread = r == 0 && (job->link == NULL || job->committing || bit_runner_is_blocked(job->runner));
@@ -227,7 +227,7 @@ uint64_t bit_watch_silent_ms(const struct bit_watch *w, uint32_t rank)
     return w->rank[rank].silent * w->look_ms;
 }
 
-/* The first look after a sign of it may have been at once. */
+/* One look more, because the first look may come right after the rank was heard. */
 static bool is_silent(const struct bit_job *job, uint32_t r)
 {
     const struct bit_config *config = job->runner->env->config;
@@ -236,7 +236,7 @@ static bool is_silent(const struct bit_job *job, uint32_t r)
     return is_missed(job, r) && bit_watch_silent_ms(&job->watch, r) >= most_ms + job->watch.look_ms;
 }
 
-/* The ranks of a node have beaten at different times of their last beat. */
+/* One beat less than for silence, since the ranks of a lost node sent their last beats at different times. */
 bool bit_watch_is_cut_off(const struct bit_job *job, uint32_t r)
 {
     const struct bit_worker_link *link = r == 0 ? job->link : job->watch.rank[r].link;
@@ -294,7 +294,7 @@ void bit_watch_ordered(struct bit_watch *w, uint64_t step)
 
 void bit_watch_reported(struct bit_watch *w, uint64_t step)
 {
-    if (w->long_due[step % BIT_WATCH_BOUNDARIES] > 0) /* else it is a repeat of what was ordered before a reconnect */
+    if (w->long_due[step % BIT_WATCH_BOUNDARIES] > 0) /* otherwise it repeats a report from before a reconnect */
         w->long_due[step % BIT_WATCH_BOUNDARIES]--;
 }
 
@@ -310,7 +310,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The 99th percentile of the steps known, by nearest rank; 0 before BIT_WATCH_STEPS_MIN are. */
+/* The 99th percentile of the known steps, by nearest rank; 0 if they are fewer than BIT_WATCH_STEPS_MIN. */
 static double p99_ms(const struct bit_watch *w)
 {
     double sorted[BIT_WATCH_STEPS];

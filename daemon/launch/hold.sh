@@ -1,6 +1,6 @@
 #!/bin/sh
-# Holds the nodes of this Slurm job for bitd, whose workers run in steps of it. As long as bitd wants them it touches the
-# file $1 at least every $2 seconds; when it does not, it sends SIGUSR2.
+# Holds the nodes of this Slurm job for bitd, whose workers run in steps of it. While bitd needs them, it touches the file
+# $1 at least every $2 seconds; to give them back, it sends SIGUSR2.
 trap 'exit 0' USR2
 while [ $(($(date +%s) - $(stat -c %Y "$1" || echo 0))) -lt "$2" ]; do
     sleep 10 &

@@ -16,8 +16,8 @@
 extern char **environ;
 
 struct bit_launch {
-    uv_process_t process;         /* of a child */
-    struct bit_proc_watch *watch; /* of one that is not */
+    uv_process_t process;         /* if it is a child */
+    struct bit_proc_watch *watch; /* if it is not */
     int32_t pid;
     bit_launch_ended *ended;
     void *arg;
@@ -35,8 +35,8 @@ uint32_t bit_launch_ranks(const struct bit_launch_args *args)
     return args->places != NULL ? args->places->ranks : args->spec->ranks;
 }
 
-/* Threads of each rank, where the specification leaves them open: the machine's cores divided by its ranks. In a Slurm
- * job the worker on each node looks for itself. */
+/* Threads of each rank, if the specification leaves them open: the machine's cores divided by its ranks. In a Slurm job
+ * the worker on each node decides itself. */
 static void add_threads(const struct bit_launch_args *args, struct bit_argv *out)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -47,7 +47,7 @@ static void add_threads(const struct bit_launch_args *args, struct bit_argv *out
     if (threads == 0)
         threads = (uint32_t)BIT_MAX(cores / (long)args->spec->ranks, 1l);
     bit_argv_add(out, "OMP_NUM_THREADS=%u", threads);
-    /* More threads than cores: one that spins while it waits keeps the one it waits for from running. */
+    /* With more threads than cores, a thread that spins while it waits would keep the awaited one from running. */
     uint32_t ranks_here = args->places != NULL ? args->places->per_node : args->spec->ranks;
     if ((int64_t)threads * ranks_here > cores && getenv("OMP_WAIT_POLICY") == NULL)
         bit_argv_add(out, "OMP_WAIT_POLICY=passive");
@@ -57,12 +57,12 @@ static void add_slurm(const struct bit_launch_args *args, struct bit_argv *out)
 {
     bit_argv_add(out, "BITD_TOLD=1");
     if (getenv("NCCL_DEBUG") == NULL)
-        bit_argv_add(out, "NCCL_DEBUG=WARN"); /* its errors, and nothing else, in the log */
+        bit_argv_add(out, "NCCL_DEBUG=WARN"); /* only its errors, in the log */
     /*
-     * Open MPI 4.1 begins to send when PMIx has told it that every rank has left MPI_Init. Slurm's default fence
-     * (MIXED: a tree where no data is exchanged) tells each node so at once, seen with 22.05.8; a rank that is still in
+     * Open MPI 4.1 starts to send when PMIx reports that every rank has left MPI_Init. Slurm's default fence (MIXED: a
+     * tree if no data is exchanged) reports this to each node at once, seen with 22.05.8; a rank that is still in
      * MPI_Init then gets a message that it has no handler for yet, and jumps to address 0: in 6 of 500 starts on three
-     * nodes. The ring fence tells nobody before the last rank came: 0 of 500.
+     * nodes. The ring fence reports nothing before the last rank came: 0 of 500.
      */
     if (getenv("SLURM_PMIX_FENCE") == NULL)
         bit_argv_add(out, "SLURM_PMIX_FENCE=ring");
@@ -70,7 +70,7 @@ static void add_slurm(const struct bit_launch_args *args, struct bit_argv *out)
         bit_argv_set(out, args->spec->slurm->env[i]);
 }
 
-/* Our own environment, with the job's variables in place of any that are there. */
+/* bitd's own environment, with the job's variables replacing any of the same name. */
 static int make_environment(const struct bit_launch_args *args, struct bit_argv *out)
 {
     for (char **p = environ; *p != NULL; p++)
@@ -81,9 +81,9 @@ static int make_environment(const struct bit_launch_args *args, struct bit_argv 
     bit_argv_add(out, "BITD_RUN=%s", args->run);
     bit_argv_add(out, "BITD_SECRET_FILE=%s", args->secret);
     bit_argv_add(out, "BITD_EPOCH=%" PRIu64, args->epoch);
-    /* mpirun 4.1 may take a rank that has called MPI_Finalize for one that left early; WorkerDone is what counts. */
+    /* mpirun 4.1 may think that a rank that has called MPI_Finalize left early; only WorkerDone counts. */
     bit_argv_add(out, "OMPI_MCA_orte_allowed_exit_without_sync=1");
-    /* Ranks end at once when they are told to, and mpirun would sleep for a second before it looks. */
+    /* Ranks end at once when they are told to; without this mpirun would sleep for a second before it looks. */
     bit_argv_add(out, "OMPI_MCA_odls_base_sigkill_timeout=0");
     add_threads(args, out);
     if (args->places != NULL)
@@ -196,7 +196,7 @@ int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_la
     err = spawn(loop, args, env.item, log, l);
     l->process.data = l;
     if (err < 0) {
-        if (l->process.loop != NULL) { /* it came to be a handle */
+        if (l->process.loop != NULL) { /* the handle was initialised */
             uv_close((uv_handle_t *)&l->process, on_closed);
             l = NULL;
         }
@@ -222,7 +222,7 @@ int bit_launch_adopt(uv_loop_t *loop, int32_t pid, uint64_t pid_start, bit_launc
         return bit_fail(-ENOMEM, "a launcher");
     *l = (struct bit_launch){.pid = pid, .ended = ended, .arg = arg};
     int err = bit_proc_watch(loop, pid, on_adopted_end, l, &l->watch);
-    if (err == 0 && !bit_proc_is(pid, pid_start)) { /* asked after the watch holds it, so that it cannot change */
+    if (err == 0 && !bit_proc_is(pid, pid_start)) { /* checked once the watch holds the pid */
         bit_proc_unwatch(l->watch);
         err = bit_fail(-ESRCH, "process %d is another one now", pid);
     }

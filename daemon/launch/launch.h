@@ -1,12 +1,12 @@
 /*
- * Starting a job: the launcher with its workers, their environment, their log file, and what the launcher ended with.
+ * Starting a job: the launcher with its workers, their environment and log file, and how the launcher ended.
  *
  *   MPIRUN   launch_mpirun.c    ranks on this machine
  *   SRUN     launch_srun.c      a step of the Slurm job that bitd runs in
  *   SBATCH   launch_srun.c      a step of the Slurm job that was submitted for the run (slurm_job.h)
  *
  * A launcher's exit code proves nothing: srun gives 0 for a step whose node was cut off, and 143 for one whose first
- * task ended with 3. A run is done when its ranks have said so.
+ * task ended with 3. A run is done when its ranks have reported so.
  */
 #ifndef BIT_DAEMON_LAUNCH_H
 #define BIT_DAEMON_LAUNCH_H
@@ -21,7 +21,7 @@
 #include "proto/bit.pb-c.h"
 
 struct bit_launch;
-/* signal is 0 unless one ended it. Of a launcher that is not our child only that it ended is known: status is -1. */
+/* signal is 0 unless one ended it. status is -1 for a launcher that is not a child, as only its end is known. */
 typedef void bit_launch_ended(void *arg, int64_t status, int signal);
 
 struct bit_launch_args {
@@ -30,11 +30,11 @@ struct bit_launch_args {
     uint64_t slurm_job;              /* its number; 0 with MPIRUN */
     const struct bit_places *places; /* its nodes; NULL with MPIRUN */
     const char *run, *link;          /* BITD_RUN, BITD_LINK */
-    const char *owner;               /* BITD_OWNER: this daemon's socket for workers; what is left of its jobs has it */
-    const char *secret;              /* BITD_SECRET_FILE: a path, so that no list of processes shows it */
+    const char *owner;               /* BITD_OWNER: this daemon's socket for workers, which marks its jobs' processes */
+    const char *secret;              /* BITD_SECRET_FILE: a path, so that no process list shows the secret */
     uint64_t epoch;                  /* BITD_EPOCH */
-    const char *nodes;               /* a file for the names of the nodes, where they are too many for an argument */
-    const char *log;                 /* appended to, by the job itself: it goes on without us */
+    const char *nodes;               /* the file for the nodes' names, if they are too long for an argument */
+    const char *log;                 /* the job appends to it directly, and so goes on without bitd */
 };
 
 /**
@@ -47,12 +47,12 @@ int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_la
 int bit_launch_adopt(uv_loop_t *loop, int32_t pid, uint64_t pid_start, bit_launch_ended *ended, void *arg,
                      struct bit_launch **out);
 int32_t bit_launch_pid(const struct bit_launch *l);
-/** To the launcher, which passes SIGUSR1 and SIGUSR2 on to every rank. Errors: -errno. */
+/** Signal the launcher, which passes SIGUSR1 and SIGUSR2 on to every rank. Errors: -errno. */
 int bit_launch_signal(const struct bit_launch *l, int signal);
-/** After it ended; NULL is fine. */
+/** Call it after the launcher has ended; NULL is fine. */
 void bit_launch_destroy(struct bit_launch *l);
 
-/** Ranks that are launched: those of the places, or the specification's. */
+/** Ranks to launch: those of the places, or else the specification's. */
 uint32_t bit_launch_ranks(const struct bit_launch_args *args);
 /** Whether srun reads the nodes from the file args->nodes, because they are too long for an argument. */
 bool bit_launch_needs_file(const struct bit_launch_args *args);
@@ -60,7 +60,7 @@ bool bit_launch_needs_file(const struct bit_launch_args *args);
 int bit_launch_command(const struct bit_launch_args *args, struct bit_argv *out);
 void bit_launch_mpirun(const struct bit_launch_args *args, struct bit_argv *out);
 void bit_launch_srun(const struct bit_launch_args *args, struct bit_argv *out);
-/** A command of Slurm's: from the folder of the setting `slurm`, else from PATH. */
+/** Add the path of a Slurm command: in the folder of the setting `slurm`, or else in PATH. */
 void bit_launch_slurm_tool(const struct bit_config *config, const char *name, struct bit_argv *out);
 
 #endif

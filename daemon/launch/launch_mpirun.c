@@ -1,4 +1,4 @@
-/* What mpirun is asked for. The worker binds its threads itself, and more ranks than cores are the user's choice. */
+/* mpirun's arguments. The worker binds its threads itself, and more ranks than cores are the user's choice. */
 #include <unistd.h>
 
 #include "daemon/launch/launch.h"

@@ -1,22 +1,22 @@
 /*
- * What srun is asked for: one step of a Slurm job. Its nodes are named, so that a lost one is left out: folded into one
- * argument, or in a file with a name a line where an argument cannot hold them (srun takes a list with a '/' for a
+ * srun's arguments: one step of a Slurm job. Its nodes are named, so that a lost one is left out: folded into one
+ * argument, or in a file with one name per line if an argument cannot hold them (srun treats a list with a '/' as a
  * file).
  *
- *   --no-kill=off --kill-on-bad-exit=1   of the step, whatever the job has: a step that lost a node would otherwise
+ *   --no-kill=off --kill-on-bad-exit=1   for the step, whatever the job has: a step that lost a node would otherwise
  *                                        hang for ever in its next collective
- *   --overlap                            the step before this one may still be ending on a node that is cut off
+ *   --overlap                            the previous step may still be ending on a node that is cut off
  *   --overcommit                         more ranks than CPUs are the user's choice, as with mpirun
  *   --cpu-bind=none                      the worker binds its threads itself
  *   --gres                               every rank sees all GPUs of its node and takes the one of its local rank: NCCL
- *                                        and CUDA IPC do not work where each task sees one GPU alone
+ *                                        and CUDA IPC do not work if each task sees only one GPU
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "daemon/launch/launch.h"
 
-#define NODELIST_MAX (128u * 1000) /* below the 128 KiB that execve(2) takes as one argument */
+#define NODELIST_MAX (128u * 1000) /* below the 128 KiB limit of execve(2) for one argument */
 
 void bit_launch_slurm_tool(const struct bit_config *config, const char *name, struct bit_argv *out)
 {

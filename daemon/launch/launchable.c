@@ -20,7 +20,7 @@ static bool is_program(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* As execvp(3) finds it: a name without a slash is looked for in the folders of PATH. */
+/* Like execvp(3): a name without a slash is searched for in the folders of PATH. */
 static bool is_in_path(const char *name)
 {
     char path[2 * BIT_CONFIG_PATH_MAX];
@@ -51,7 +51,7 @@ static int check_slurm_tool(const struct bit_config *config, const char *name)
     return bit_fail(BIT_EUSAGE, "%s: not found; the setting slurm names the folder of Slurm's commands", path);
 }
 
-/* Of the job that bitd runs in, as it began. Nodes that it lost since are the launch's business. */
+/* The nodes that bitd's own job had at its start. Nodes lost since then are handled at the launch. */
 static int check_own_nodes(const Bit__RunSpec *spec)
 {
     const char *list = getenv("SLURM_JOB_NODELIST");
@@ -73,7 +73,7 @@ static int check_own_nodes(const Bit__RunSpec *spec)
     return err < 0 ? BIT_EUSAGE : 0;
 }
 
-/* The driver's control device: NVIDIA's own, WSL's, and that of boards with a GPU on the chip. */
+/* The driver's control device: NVIDIA's own, WSL's, and that of boards with an integrated GPU. */
 static int check_gpu(void)
 {
     static const char *const devices[] = {"/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl-gpu", "/dev/nvmap"};

@@ -21,7 +21,7 @@ static bool parse_signal(const char *text, struct bit_launcher_log *out)
 
     if (end == NULL || sscanf(begin, "noticed that process rank %u", &rank) != 1 ||
         sscanf(end, "exited on signal %d", &number) != 1 || number < 1 || number > SIGRTMAX)
-        return false; /* a job may print anything */
+        return false; /* a job's output may contain anything */
     *out = (struct bit_launcher_log){.has_rank = true, .rank = rank, .signal = number};
     return true;
 }
@@ -41,7 +41,7 @@ static bool parse_code(const char *text, struct bit_launcher_log *out)
     return true;
 }
 
-/* "Segmentation fault (core dumped)": the signal whose name that begins with, the longest; 0: none. */
+/* "Segmentation fault (core dumped)": the signal with the longest name that begins the text; 0: none. */
 static int signal_named(const char *text)
 {
     int found = 0;
@@ -58,7 +58,7 @@ static int signal_named(const char *text)
     return found;
 }
 
-/* What follows "srun: error: ": "n3: task 2: Killed", "n[1-2]: tasks 0-1: Exited with exit code 3". */
+/* The text after "srun: error: ": "n3: task 2: Killed", "n[1-2]: tasks 0-1: Exited with exit code 3". */
 static bool parse_task(const char *text, struct bit_launcher_log *out)
 {
     char line[256], how[64];

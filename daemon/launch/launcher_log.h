@@ -1,4 +1,4 @@
-/* What a launcher writes of the rank that ended first: its exit code may be that of another rank, or 0. */
+/* What a launcher logs about the rank that ended first: its exit code may be that of another rank, or 0. */
 #ifndef BIT_DAEMON_LAUNCHER_LOG_H
 #define BIT_DAEMON_LAUNCHER_LOG_H
 
@@ -24,13 +24,13 @@ bool bit_launcher_log_parse(const char *text, struct bit_launcher_log *out);
 /** The same from the last kilobytes of the file at `path`. */
 bool bit_launcher_log_read(const char *path, struct bit_launcher_log *out);
 /**
- * What srun itself complained of first, where it names no rank: it has no PMIx plugin, the job is over, ... Pure; false
- * if the log says nothing of the kind.
+ * The first error of srun itself, for a log that names no rank: there is no PMIx plugin, the job is over, ... Pure;
+ * false if the log has none.
  */
 bool bit_launcher_log_srun(const char *text, char *says, size_t room);
 /** The same from the end of the file at `path`. */
 bool bit_launcher_log_read_srun(const char *path, char *says, size_t room);
-/** The last line that has more than lines of dashes and spaces. Pure; false if there is none. */
+/** The last line that does not consist of dashes and spaces only. Pure; false if there is none. */
 bool bit_launcher_log_last(const char *text, char *line, size_t room);
 /** The same from the end of the file at `path`. */
 bool bit_launcher_log_read_last(const char *path, char *line, size_t room);

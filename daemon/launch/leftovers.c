@@ -14,7 +14,7 @@
 
 BIT_LOG_TOPIC("leftovers");
 
-/* As Open MPI 4.1 names them: <tmp>/ompi.<host>.<uid>/pid.<mpirun> or jf.<number>. */
+/* Whether path has the form of Open MPI 4.1's session folder: <tmp>/ompi.<host>.<uid>/pid.<mpirun> or jf.<number>. */
 static bool is_session(const char *path)
 {
     const char *name = strrchr(path, '/');
@@ -50,7 +50,7 @@ static bool is_gone(int32_t pid)
     return state == 0 || state == 'Z' || state == 'X';
 }
 
-/* Where mpirun puts it: in the first of these that is set. */
+/* mpirun uses the first of these that is set. */
 static void find_session(struct bit_leftovers *r, const char *host)
 {
     static const char *const names[] = {"TMPDIR", "TEMP", "TMP"};
@@ -64,7 +64,7 @@ static void find_session(struct bit_leftovers *r, const char *host)
         r->session[0] = '\0';
 }
 
-/* mpirun's own number stands in the folder, and that of the job which it starts is the next. */
+/* The folder has mpirun's own number; that of the job that it starts is the next. */
 static void read_contact(struct bit_leftovers *r)
 {
     char path[sizeof r->session + 16];

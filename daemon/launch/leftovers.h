@@ -1,6 +1,6 @@
 /*
- * What mpirun leaves on this machine when it is killed: Open MPI's shared memory and its session folder. When it ends
- * by itself it removes them.
+ * What a killed mpirun leaves on this machine: Open MPI's shared memory and its session folder. It removes them itself
+ * when it ends normally.
  */
 #ifndef BIT_DAEMON_LEFTOVERS_H
 #define BIT_DAEMON_LEFTOVERS_H
@@ -10,19 +10,19 @@
 
 struct bit_leftovers {
     bool known;
-    uint32_t job;      /* Open MPI's own number of the job */
+    uint32_t job;      /* the job's number in Open MPI */
     char session[256]; /* folder, or empty */
-    int32_t launcher;  /* the process of mpirun, by which the job's number is found where no rank told it; 0: none */
+    int32_t launcher;  /* mpirun's pid, to find the job's number if no rank showed it; 0: none */
 };
 
-/** Learn of them from the environment of a rank that runs here: PMIX_NAMESPACE and the session folder. */
+/** Note them from the environment of a rank on this machine: PMIX_NAMESPACE and the session folder. */
 void bit_leftovers_note(struct bit_leftovers *r, int32_t pid);
 /**
- * The process of mpirun, for when no rank has told: mpirun was killed before a rank started, or by a bitd before this
- * one. If another process has that number by now, nothing is found.
+ * Note the pid of mpirun, in case no rank shows them: mpirun was killed before a rank started, or by an earlier bitd.
+ * If another process has that pid now, nothing is found.
  */
 void bit_leftovers_note_launcher(struct bit_leftovers *r, int32_t pid);
-/** To be called when every process of the job is gone: remove what is left, and forget it. */
+/** Call it when every process of the job is gone: removes what is left, and resets r. */
 void bit_leftovers_remove(struct bit_leftovers *r, uint32_t ranks);
 
 #endif

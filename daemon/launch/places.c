@@ -26,7 +26,7 @@ static bool divides(const Bit__RunSpec *spec, uint32_t ranks)
     return batch->instances % ranks == 0 && (batch->micro_instances == 0 || share % batch->micro_instances == 0);
 }
 
-/* 0 where min_ranks do not fit. */
+/* 0 if min_ranks do not fit. */
 static uint32_t count_ranks(const Bit__RunSpec *spec, uint64_t room)
 {
     const Bit__LaunchSpec *launch = spec->launch;

@@ -9,16 +9,16 @@
 
 struct bit_places {
     uint32_t ranks, nodes;
-    uint32_t per_node; /* ranks of a node, at most */
+    uint32_t per_node; /* ranks on each node, at most */
     char *list;        /* the nodes in the job's order, folded; heap */
 };
 
 /**
- * Choose among `all` without the `lost`: launch.ranks as long as the nodes can hold them, because then a relaunch gives
- * the same bits; otherwise the most ranks that the nodes hold and that divide the global batch into whole
- * micro-batches, down to launch.slurm.min_ranks. Pure.
+ * Choose among `all` nodes without the `lost` ones: launch.ranks if they fit, because a relaunch then gives the same
+ * bits; otherwise the most ranks that fit and divide the global batch into whole micro-batches, down to
+ * launch.slurm.min_ranks. Pure.
  * Ownership   out->list is the caller's (bit_places_finish)
- * Errors      -EAGAIN where too few nodes are left, saying which are lost and what would help; -ENOMEM
+ * Errors      -EAGAIN if too few nodes are left, saying which are lost and what would help; -ENOMEM
  */
 int bit_places_choose(const struct bit_hosts *all, const struct bit_hosts *lost, const Bit__RunSpec *spec,
                       struct bit_places *out);

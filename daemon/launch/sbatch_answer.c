@@ -25,7 +25,7 @@ static const char *skip_prefixes(const char *line)
     return line;
 }
 
-/* Its lines, without what is the same in each. */
+/* sbatch's lines without their common prefixes. */
 static void join_lines(const char *said, char *text, size_t room)
 {
     text[0] = '\0';
@@ -50,10 +50,10 @@ enum bit_sbatch_answer bit_sbatch_answer_read(const struct bit_child_output *r, 
         "controller in standby",
         "slurm_persist_conn",
         "Protocol authentication error",
-        "MaxSubmitJob", /* so many jobs of one user */
+        "MaxSubmitJob", /* the user's limit of jobs */
         "configuration source",
         "configuration file",
-        "Unable to resolve", /* Slurm is installed, and not set up here */
+        "Unable to resolve", /* Slurm is installed, but not set up here */
     };
     static const char *const no_nodes[] = {"node configuration is not available", "node count specification invalid"};
 

@@ -1,4 +1,4 @@
-/* What sbatch says of a job: taken, refused, or not to be had just now. */
+/* What sbatch answers for a job: accepted, refused, or not possible just now. */
 #ifndef BIT_DAEMON_SBATCH_ANSWER_H
 #define BIT_DAEMON_SBATCH_ANSWER_H
 
@@ -8,13 +8,14 @@
 
 enum bit_sbatch_answer {
     BIT_SBATCH_TAKEN,
-    BIT_SBATCH_NOT_NOW,  /* Slurm does not answer, or its user has as many jobs as he may: the same will do later */
-    BIT_SBATCH_NO_NODES, /* the nodes that it has cannot hold it: some may be down */
-    BIT_SBATCH_REFUSED,  /* and the same would be again */
+    BIT_SBATCH_NOT_NOW,  /* Slurm does not answer, or the user has as many jobs as allowed: may work later */
+    BIT_SBATCH_NO_NODES, /* Slurm's nodes cannot hold it; some may be down */
+    BIT_SBATCH_REFUSED,  /* would be refused again */
 };
 
 /**
- * Of sbatch, with or without --test-only, and why, in one line without sbatch's own prefixes. Pure.
+ * Read the answer of sbatch, with or without --test-only, and its reason, in one line without sbatch's own prefixes.
+ * Pure.
  * Source      Slurm 22.05: src/sbatch/sbatch.c and src/common/slurm_errno.c, as printed on stderr
  */
 enum bit_sbatch_answer bit_sbatch_answer_read(const struct bit_child_output *r, char *text, size_t room);

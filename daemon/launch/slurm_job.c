@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/launch/hold_script.h" /* made of hold.sh by the build */
+#include "daemon/launch/hold_script.h" /* made from hold.sh by the build */
 #include "daemon/launch/launch.h"
 #include "daemon/launch/sbatch_answer.h"
 #include "daemon/launch/squeue.h"
@@ -25,19 +25,19 @@
 
 BIT_LOG_TOPIC("slurm_job");
 
-#define COMMAND_MS 60000 /* Slurm's own patience with a controller that is slow */
+#define COMMAND_MS 60000 /* Slurm's own timeout for a slow controller */
 
 struct bit_slurm_job {
     struct bit_runner *runner;
     const struct bit_slurm_job_ops *ops;
     void *arg;
     uv_timer_t timer;
-    bool wanted;   /* acquire was called, and is neither answered nor paused */
-    bool ready;    /* it was answered, and the job has not ended since */
-    bool warned;   /* it was told that the job ends soon */
-    char told[96]; /* a rank was told to end; empty: none was */
-    bool busy;     /* a command runs */
-    bool dying;    /* to be freed when it has ended */
+    bool wanted;   /* acquire was called, and neither answered nor paused */
+    bool ready;    /* acquire was answered, and the job has not ended since */
+    bool warned;   /* the owner knows that the job will end soon */
+    char told[96]; /* why a rank got a signal to end; empty: none did */
+    bool busy;     /* a command is running */
+    bool dying;    /* to be freed when the command ends */
     struct bit_hosts nodes, lost;
 };
 
@@ -68,16 +68,16 @@ uint64_t bit_slurm_job_number(const struct bit_slurm_job *j)
     return is_submitted(j) ? j->runner->run.slurm.job : bit_slurm_job_own();
 }
 
-/* ---- what Slurm said, told on */
+/* ---- reporting what Slurm says */
 
-/* Cut as they are kept, so that a state that was noted already is recognised. */
+/* The texts are cut to the size in which they are kept, so that a known state is recognised. */
 static void note_state(struct bit_slurm_job *j, uint64_t number, const char *all_state, const char *all_reason)
 {
     const struct bit_run_slurm *known = &j->runner->run.slurm;
     char state[sizeof known->state], reason[sizeof known->reason];
 
     bit_format(state, sizeof state, "%s", all_state);
-    bit_hosts_brief(all_reason, reason, sizeof reason); /* the reason of a job that runs is its nodes */
+    bit_hosts_brief(all_reason, reason, sizeof reason); /* the reason of a running job is its nodes */
     if (known->job == number && strcmp(known->state, state) == 0 && strcmp(known->reason, reason) == 0)
         return;
     Bit__SlurmJob m = BIT__SLURM_JOB__INIT;
@@ -141,7 +141,7 @@ static void run_command(struct bit_slurm_job *j, struct bit_argv *argv, bit_chil
     bit_argv_finish(argv);
 }
 
-/* A command has ended. false: the job was given up meanwhile, and is freed now. */
+/* A command has ended. Returns false if the job was given up meanwhile; it is being freed then. */
 static bool still_there(struct bit_slurm_job *j)
 {
     j->busy = false;
@@ -214,7 +214,7 @@ int bit_slurm_job_sbatch(const struct bit_config *config, const char *run, const
     bit_argv_add(out, "--job-name=bitd-%s", run);
     bit_argv_add(out, "--output=%s/logs/slurm-%%j.log", folder);
     bit_argv_add(out, "--open-mode=append");
-    bit_argv_add(out, "--no-kill"); /* of the job: when a node is lost, the others stay */
+    bit_argv_add(out, "--no-kill"); /* for the job: if a node is lost, the others stay */
     bit_argv_add(out, "--requeue");
     add_wishes(spec->launch, out);
     bit_argv_add(out, "%s/hold", folder);
@@ -235,7 +235,7 @@ int bit_slurm_job_sbatch_test(const struct bit_config *config, const Bit__RunSpe
     return bit_argv_check(out);
 }
 
-/* It may be taken later: it waits with Slurm's reason, and is asked for again. */
+/* It may be accepted later: it waits with Slurm's reason, and is submitted again. */
 static void wait_to_submit(struct bit_slurm_job *j, const char *text)
 {
     bit_warn("not submitted yet", "run=%s text=%s", j->runner->run.id, text);
@@ -250,7 +250,7 @@ static void on_submitted(void *arg, const struct bit_child_output *r)
     uint64_t number = bit_child_output_ok(r) && isdigit(r->out[0]) ? strtoull((const char *)r->out, NULL, 10) : 0;
 
     if (number > 0)
-        note_state(j, number, "PENDING", "submitted"); /* first of all: a job that is not noted would never be ended */
+        note_state(j, number, "PENDING", "submitted"); /* first: a job that is not noted would never be ended */
     if (!still_there(j))
         return;
     enum bit_sbatch_answer answer = bit_sbatch_answer_read(r, text, sizeof text);
@@ -326,7 +326,7 @@ static void take_waiting(struct bit_slurm_job *j, const struct bit_squeue *q)
         tell_over(j, BIT_EWORKER, why);
 }
 
-/* A scancel ends the run, too; after every other end of the job another one is submitted. */
+/* A scancel also ends the run; after any other end of the job a new one is submitted. */
 static void take_ended(struct bit_slurm_job *j, const char *state, const char *reason)
 {
     char why[BIT_ERR_TEXT_MAX];
@@ -387,7 +387,7 @@ static void ask_squeue(struct bit_slurm_job *j)
     run_command(j, &argv, on_polled);
 }
 
-/* The nodes that bitd's own job began with. Those that it lost since are in `lost`, or the launch will fail there. */
+/* The nodes that bitd's own job had at its start. Those lost since are in `lost`, or the launch will fail on them. */
 static void take_own_job(struct bit_slurm_job *j)
 {
     const char *list = getenv("SLURM_JOB_NODELIST");
@@ -413,7 +413,7 @@ static void poll_now(uv_timer_t *timer)
         submit_job(j);
 }
 
-/* ---- from outside */
+/* ---- requests of the owner */
 
 void bit_slurm_job_told(struct bit_slurm_job *j, const char *why)
 {
@@ -452,7 +452,7 @@ void bit_slurm_job_pause(struct bit_slurm_job *j)
     uv_timer_stop(&j->timer);
 }
 
-/* A host may give its full name, where Slurm has the short one. */
+/* A host may report its full name where Slurm has the short one. */
 static bool is_same_host(const char *node, const char *host)
 {
     size_t bytes = strcspn(node, ".");
@@ -487,7 +487,7 @@ static void on_cancelled(void *arg, const struct bit_child_output *r)
     }
 }
 
-/* A job that runs is asked to end by a signal; one that does not run yet is cancelled. */
+/* A running job is told to end by a signal; a waiting one is cancelled. */
 static void scancel(const struct bit_env *env, uint64_t number, const char *how, const char *how_else)
 {
     struct bit_argv argv = {0};

@@ -39,7 +39,7 @@ bool bit_squeue_time(const char *text, uint64_t *out_s)
     if (p[-1] != '\0' || (!has_days && count < 2))
         return false;
     *out_s = days * 86400;
-    for (size_t i = 0; i < count; i++) /* after days hours come first; without days seconds come last */
+    for (size_t i = 0; i < count; i++) /* with days the first part is hours; without, the last is seconds */
         *out_s += part[i] * unit[has_days ? i : i + BIT_COUNT(unit) - count];
     return true;
 }

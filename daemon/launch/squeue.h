@@ -1,4 +1,4 @@
-/* What squeue says of one job, asked for with BIT_SQUEUE_FORMAT. */
+/* What squeue says about one job, asked for with BIT_SQUEUE_FORMAT. */
 #ifndef BIT_DAEMON_SQUEUE_H
 #define BIT_DAEMON_SQUEUE_H
 
@@ -13,15 +13,15 @@ struct bit_squeue {
     char state[24], reason[96];
     bool has_left;
     uint64_t left_s; /* until its time limit */
-    char *nodes;     /* folded (hostlist.h), empty while it has none; heap */
+    char *nodes;     /* folded (hostlist.h), empty without nodes; heap */
 };
 
-/** Of the first line of `text`. Pure. Errors: BIT_EMESSAGE, -ENOMEM; out is empty then. */
+/** Parse the first line of `text`. Pure. Errors: BIT_EMESSAGE, -ENOMEM; out is empty then. */
 int bit_squeue_parse(const char *text, struct bit_squeue *out);
 void bit_squeue_finish(struct bit_squeue *q);
-/** "1-02:03:04", "02:03:04", "3:04": seconds. false for "UNLIMITED" and what is no time. Source: squeue(1), %L */
+/** "1-02:03:04", "02:03:04", "3:04" in seconds. false for "UNLIMITED" and for anything else. Source: squeue(1), %L */
 bool bit_squeue_time(const char *text, uint64_t *out_s);
-/** It may still run, or runs. */
+/** The job does not run but may run later; it runs. */
 bool bit_squeue_waits(const struct bit_squeue *q);
 bool bit_squeue_runs(const struct bit_squeue *q);
 

@@ -17,7 +17,7 @@ static void key_of(const struct sockaddr *from, uint8_t out[16])
     }
 }
 
-/* a is given up before b. */
+/* Whether a is replaced before b. */
 static bool goes_first(const struct bit_connection_rate_source *a, const struct bit_connection_rate_source *b)
 {
     return a->proven != b->proven ? !a->proven : a->used_ms < b->used_ms;

@@ -38,7 +38,7 @@ static void set_port(struct place *p, uint16_t port)
         p->address.v6.sin6_port = htons(port);
 }
 
-/* How good an address is for an interface's: IPv4, then global IPv6, then link-local. 0: none at all. */
+/* Preference among an interface's addresses: IPv4, then global IPv6, then link-local. 0: not usable. */
 static int rank(const struct sockaddr *a)
 {
     if (a == NULL || (a->sa_family != AF_INET && a->sa_family != AF_INET6))
@@ -48,7 +48,7 @@ static int rank(const struct sockaddr *a)
     return IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr) ? 1 : 2;
 }
 
-/* 1 if `name` is an interface with an address, 0 if it is none. */
+/* 1 if `name` is an interface with an address, 0 if it is not an interface. */
 static int find_interface(const char *name, struct place *out)
 {
     struct ifaddrs *all, *best = NULL;
@@ -80,7 +80,7 @@ static int resolve(const char *host, struct place *out)
     return 0;
 }
 
-/* Every address, of both families where the kernel has both. */
+/* Every address; of both families, if the kernel has both. */
 static void set_any(struct place *out)
 {
     const struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
@@ -102,7 +102,7 @@ static int find_place(const char *host, struct place *out)
     return got != 0 ? BIT_MIN(got, 0) : resolve(host, out);
 }
 
-/* A listening socket. bind(2) lets two have one port (SO_REUSEADDR); listen(2) refuses the second. */
+/* A listening socket. With SO_REUSEADDR two sockets can bind(2) the same port; listen(2) then refuses the second. */
 static int listen_at(struct place *p, uint16_t port)
 {
     const int on = 1, off = 0;
@@ -151,7 +151,7 @@ static int write_kept(const char *path, uint16_t port)
     return bit_file_write(path, text, (size_t)bytes);
 }
 
-/* The port of the last time first, then the others in order. */
+/* The last used port first, then the others in order. */
 static int listen_in_range(const struct bit_address *a, struct place *p, const char *kept)
 {
     uint16_t before = read_kept(kept);

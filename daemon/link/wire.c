@@ -13,19 +13,19 @@
 #include "proto/wire/frame.h"
 #include "proto/wire/secret.h"
 
-#define FLIGHT_MAX    (512u << 10) /* sealed and not taken by the kernel yet, at most */
-#define KEEPALIVE_S   10           /* of silence until probes are sent */
-#define UNANSWERED_MS 30000        /* bytes that are not acknowledged for so long: the connection is lost */
+#define FLIGHT_MAX    (512u << 10) /* most bytes that are sealed but not yet accepted by the kernel */
+#define KEEPALIVE_S   10           /* of silence before probes are sent */
+#define UNANSWERED_MS 30000        /* if bytes are not acknowledged for this long, the connection is lost */
 
-/* One message with its payload, on its way out. */
+/* One message with its payload, being sent. */
 struct bit_wire_write {
     uv_write_t req;
     struct bit_wire_write *next;
     uint8_t *frame;
     struct bit_payload *payload;
-    unsigned buf_count, buf_at; /* buf_at, byte_at: the first that is not sealed */
+    unsigned buf_count, buf_at; /* buf_at, byte_at: the first byte that is not sealed */
     size_t byte_at;
-    uv_buf_t bufs[]; /* the frame, then header and piece by turns */
+    uv_buf_t bufs[]; /* the frame, then header and piece alternately */
 };
 
 struct record {
@@ -45,7 +45,7 @@ void bit_wire_init(struct bit_wire *w, uv_loop_t *loop, bool tcp, const struct b
     w->io.handle.data = w;
 }
 
-/* A machine that is cut off must be noticed; heartbeats tell only whether one that is reachable works. */
+/* A machine that is cut off must be noticed; heartbeats only show whether a reachable one works. */
 static void set_options(struct bit_wire *w)
 {
     const unsigned unanswered_ms = UNANSWERED_MS;
@@ -84,7 +84,7 @@ void bit_wire_peer(const struct bit_wire *w, char *out, size_t room)
 
 /* ---- the handshake */
 
-/* The answer is 96 bytes on a fresh connection, whose buffer takes them at once; a connection that does not is
+/* The 96-byte answer fits into the send buffer of a fresh connection; if it is not written at once, the connection is
  * closed. */
 static int send_answer(struct bit_wire *w, const uint8_t answer[BIT_HANDSHAKE_ANSWER_BYTES])
 {
@@ -140,7 +140,7 @@ static void take_early(struct bit_wire *w, size_t bytes)
 
 /* ---- reading */
 
-/* Hand on what was opened; false when the reader held or closed the wire meanwhile. */
+/* Hand on opened bytes; returns false if the reader held or closed the wire meanwhile. */
 static bool hand_on(struct bit_wire *w)
 {
     while (w->plain_bytes > 0 && !w->held && !w->closing) {
@@ -153,7 +153,7 @@ static bool hand_on(struct bit_wire *w)
         }
         bytes = BIT_MIN(bytes, w->plain_bytes);
         memcpy(room, w->plain, bytes);
-        bit_secret_wipe((uint8_t *)(uintptr_t)w->plain, bytes); /* a hello is among it */
+        bit_secret_wipe((uint8_t *)(uintptr_t)w->plain, bytes); /* it contains a hello */
         w->plain += bytes;
         w->plain_bytes -= bytes;
         w->ops->arrived(w->arg, bytes);
@@ -239,7 +239,7 @@ static void free_write(struct bit_wire_write *out)
     free(out);
 }
 
-/* The other side has closed. What it sent before is still read; the connection ends where that ends. */
+/* If the other side closed, what it sent before is still read, and its end ends the connection. */
 static void not_taken(struct bit_wire *w, int err)
 {
     bit_fail(err, "%s", uv_strerror(err));
@@ -285,7 +285,7 @@ static void on_record_written(uv_write_t *req, int status)
         w->ops->sent(w->arg);
 }
 
-/* Go past what was sealed, and free a message that was sealed to its end. */
+/* Skip what was sealed, and free a message that is sealed completely. */
 static void advance(struct bit_wire *w, size_t bytes)
 {
     struct bit_wire_write *out = w->first;
@@ -325,8 +325,8 @@ static int seal_one(struct bit_wire *w)
     return 0;
 }
 
-/* A record at a time, and no more than the kernel will take soon: to seal 8 MiB at once would stop the loop for
- * long. */
+/* Seal one record at a time, and no more than the kernel will soon accept: sealing 8 MiB at once would block the
+ * loop. */
 static int seal_some(struct bit_wire *w)
 {
     int err = 0;
@@ -384,7 +384,7 @@ size_t bit_wire_queued(const struct bit_wire *w)
     return uv_stream_get_write_queue_size(&w->io.stream) + w->queued_bytes;
 }
 
-/* ---- the end */
+/* ---- closing */
 
 void bit_wire_close(struct bit_wire *w, uv_close_cb closed)
 {

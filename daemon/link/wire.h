@@ -1,8 +1,8 @@
 /*
- * One worker's connection as bytes: bare over a Unix socket, in sealed records over TCP (proto/wire/seal.h) once the
- * other side has proved itself (proto/wire/handshake.h). Whoever reads and writes frames on it sees no difference.
+ * One worker's connection as bytes: bare over a Unix socket; over TCP in sealed records (proto/wire/seal.h), once the
+ * other side has proved itself (proto/wire/handshake.h). Users read and write frames alike on both.
  *
- * Before that proof a connection over TCP costs its struct and nothing else: its bytes go to a fixed array, nothing is
+ * Before that proof, a TCP connection costs no more than its struct: its bytes go to a fixed array, nothing is
  * allocated or parsed for it, and no random number is drawn.
  */
 #ifndef BIT_DAEMON_WIRE_H
@@ -19,23 +19,25 @@
 struct bit_wire_write;
 
 struct bit_wire_ops {
-    /* The launch that a hello names: its id and secret. < 0 if that launch waits for no worker. */
+    /* The id and secret of the launch that a hello names. < 0 if that launch waits for no worker. */
     int (*launch)(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out);
-    /* Room for at least one plain byte, or < 0; then how many bytes were put there. Both may close or hold the wire. */
+    /* Provides room for at least one plain byte, or returns < 0; arrived() then tells how many bytes were put there.
+     * Both may close or hold the wire. */
     int (*room)(void *arg, uint8_t **room, size_t *bytes);
     void (*arrived)(void *arg, size_t bytes);
-    /* Something that was sent has left. */
+    /* Some of what was sent has left. */
     void (*sent)(void *arg);
-    /* It has to be closed. err: UV_EOF; libuv's; BIT_EAUTH; -EBADMSG for a record that the other side did not seal. If
-     * the other side closed while something was on its way to it, everything that it sent arrives before this. */
+    /* The wire must be closed. err: UV_EOF; libuv's; BIT_EAUTH; -EBADMSG for a record that the other side did not
+     * seal. If the other side closes while something is on its way to it, everything that it sent arrives before
+     * this call. */
     void (*broken)(void *arg, int err);
 };
 
 enum bit_wire_stage {
     BIT_WIRE_HELLO,  /* TCP: 112 bytes */
-    BIT_WIRE_HEADER, /* TCP: 24 bytes of the stream upwards */
+    BIT_WIRE_HEADER, /* TCP: the stream's 24-byte header from the worker */
     BIT_WIRE_SEALED,
-    BIT_WIRE_BARE, /* a Unix socket, for good */
+    BIT_WIRE_BARE, /* a Unix socket, always */
 };
 
 struct bit_wire {
@@ -55,35 +57,35 @@ struct bit_wire {
     uint8_t in_key[BIT_SEAL_KEY_BYTES];
     struct bit_sealer out;
     struct bit_opener in;
-    const uint8_t *plain; /* opened, and not handed on yet */
+    const uint8_t *plain; /* opened, but not handed on yet */
     size_t plain_bytes;
 
-    struct bit_wire_write *first, **last; /* sealed: what is still to be, in order */
+    struct bit_wire_write *first, **last; /* sealed wire: what is still to be sent, in order */
     size_t queued_bytes;                  /* of these writes */
-    size_t flight_bytes;                  /* sealed and not yet taken by the kernel */
-    bool some_left;                       /* a write was sealed to its end, and sent() is due */
+    size_t flight_bytes;                  /* sealed, but not yet accepted by the kernel */
+    bool some_left;                       /* a message was sealed completely, and sent() is due */
 };
 
-/** A handle of the loop that nothing is connected to; it must be closed from now on. */
+/** Initialise a handle of the loop without a connection; it must be closed later. */
 void bit_wire_init(struct bit_wire *w, uv_loop_t *loop, bool tcp, const struct bit_wire_ops *ops, void *arg);
-/** Take what connected to `server`. Errors: libuv's. */
+/** Accept a connection to `server`. Errors: libuv's. */
 int bit_wire_accept(struct bit_wire *w, uv_stream_t *server);
-/** Begin to read, or go on. Bytes that were opened before are handed on at once. */
+/** Start or continue reading. Bytes that are already opened are handed on at once. */
 void bit_wire_start(struct bit_wire *w);
 /** Stop reading: nothing arrives until start. */
 void bit_wire_stop(struct bit_wire *w);
-/** The most plain bytes of one record from now on. On a Unix socket the frame reader bounds them. */
+/** Set the limit of plain bytes in one record. On a Unix socket the frame reader has the limit. */
 void bit_wire_limit(struct bit_wire *w, uint32_t plain_max);
 /**
- * Send one encoded message and after it a payload, where there is one. Takes ownership of both in every case.
- * Errors      -ENOMEM, libuv's: the connection has to be closed; broken() is not called
+ * Send one encoded message, followed by the payload if there is one. Takes ownership of both in every case.
+ * Errors      -ENOMEM, libuv's: the connection must be closed; broken() is not called
  */
 int bit_wire_send(struct bit_wire *w, uint8_t *frame, size_t bytes, struct bit_payload *payload);
-/** Bytes that were given to send and have not left. */
+/** Bytes passed to send that have not left. */
 size_t bit_wire_queued(const struct bit_wire *w);
-/** Close; closed is called from the loop. No other call follows. */
+/** Close the wire; closed is called from the loop. No other call follows. */
 void bit_wire_close(struct bit_wire *w, uv_close_cb closed);
-/** Who is at the other end, for a log: an address, or "local". */
+/** The other side, for a log: an address, or "local". */
 void bit_wire_peer(const struct bit_wire *w, char *out, size_t room);
 
 #endif

@@ -23,12 +23,12 @@
 BIT_LOG_TOPIC("worker_link");
 
 #define HELLO_MS        2000  /* over TCP: until the hello, proof included ... */
-#define HELLO_MORE_MS   1     /* ... and for each rank that is expected: they come at once, on cores that others use */
+#define HELLO_MORE_MS   1     /* ... and for each expected rank: they connect at once, on cores that others use */
 #define HELLO_LOCAL_MS  5000  /* on a Unix socket: until the hello */
-#define UNPROVEN_MAX    64    /* of an inlet's links, beside those expected: the oldest makes room */
-#define ACCEPT_RATE     5000  /* connections a second over TCP, taken or turned away ... */
-#define ACCEPT_BURST    512   /* ... and so many at once, beside those expected */
-#define REFUSED_TOLD_MS 10000 /* refused connections are counted, and logged so often */
+#define UNPROVEN_MAX    64    /* of an inlet's links, besides those expected: the oldest is closed for a new one */
+#define ACCEPT_RATE     5000  /* TCP connections per second, accepted or refused ... */
+#define ACCEPT_BURST    512   /* ... and at once, besides those expected */
+#define REFUSED_TOLD_MS 10000 /* refused connections are counted, and logged this often */
 
 struct bit_worker_link {
     struct bit_wire wire;
@@ -36,7 +36,7 @@ struct bit_worker_link {
     struct bit_worker_link_inlet *inlet;
     struct bit_worker_link *next, **back; /* in listener->links */
     struct bit_frame_reader reader;
-    const struct bit_worker_link_ops *ops; /* the owner's; NULL before hello, with the next */
+    const struct bit_worker_link_ops *ops; /* the owner's; NULL before the hello, like the next */
     void *owner;
     uint64_t epoch;
     bool proven, closing, held;
@@ -48,7 +48,7 @@ static struct bit_worker_link_listener *listener_of(const struct bit_worker_link
     return link->inlet->listener;
 }
 
-/* ---- the end of one */
+/* ---- the end of a link */
 
 static void destroy_when_closed(struct bit_worker_link *link)
 {
@@ -83,7 +83,7 @@ void bit_worker_link_close(struct bit_worker_link *link)
     uv_close((uv_handle_t *)&link->hello_timer, on_timer_closed);
 }
 
-/* Not a line for each: anybody can connect, and would fill the log. */
+/* Not logged one by one: anybody can connect, and could fill the log. */
 static void tell_refused(struct bit_worker_link *link, const char *why)
 {
     struct bit_worker_link_listener *l = listener_of(link);
@@ -98,7 +98,7 @@ static void tell_refused(struct bit_worker_link *link, const char *why)
     l->refused_told_ms = now_ms;
 }
 
-/* It ended, and not because its owner closed it. */
+/* The link ended, but was not closed by its owner. */
 static void drop(struct bit_worker_link *link, int err, const char *why)
 {
     if (link->closing)
@@ -107,7 +107,7 @@ static void drop(struct bit_worker_link *link, int err, const char *why)
         tell_refused(link, err == UV_EOF ? "closed before a hello" : why);
     else if (err <= BIT_EUSAGE || err == -EBADMSG)
         bit_warn("dropped", "text=%s", why);
-    else if (err != UV_EOF) /* its owner knows whether that was to be expected: all ranks of a launch end at once */
+    else if (err != UV_EOF) /* the owner knows whether it was expected: all ranks of a launch end at once */
         bit_debug("dropped", "text=%s", why);
     bit_worker_link_close(link);
     if (link->proven)
@@ -116,7 +116,7 @@ static void drop(struct bit_worker_link *link, int err, const char *why)
 
 /* ---- messages */
 
-/* A hello holds the launch's secret: the message is wiped, and so are the bytes that it came in. */
+/* A hello holds the launch's secret, so the message and the bytes that it came in are wiped. */
 static void forget_hello(const Bit__WorkerHello *hello, const struct bit_frame *frame)
 {
     bit_secret_wipe(hello->secret.data, hello->secret.len);
@@ -147,7 +147,7 @@ static bool find_source(const struct bit_worker_link *link, struct sockaddr_stor
     return link->inlet->tcp && uv_tcp_getpeername(&link->wire.io.tcp, (struct sockaddr *)out, &bytes) == 0;
 }
 
-/* Its machine is a node of a job: every later connection from there is taken. */
+/* The source's machine is a node of a job: later connections from it are always accepted. */
 static void trust_source(const struct bit_worker_link *link)
 {
     struct bit_worker_link_listener *l = link->inlet->listener;
@@ -209,7 +209,7 @@ static void take_frames(struct bit_worker_link *link)
     }
 }
 
-/* ---- its wire */
+/* ---- callbacks of the wire */
 
 static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_launch_id *out)
 {
@@ -286,12 +286,12 @@ void bit_worker_link_hold(struct bit_worker_link *link, bool hold)
         bit_wire_stop(&link->wire);
         return;
     }
-    take_frames(link); /* what had arrived before */
+    take_frames(link); /* those that arrived before */
     if (!link->closing && !link->held)
         bit_wire_start(&link->wire);
 }
 
-/* ---- a new one */
+/* ---- a new link */
 
 static void on_hello_late(uv_timer_t *timer)
 {
@@ -320,7 +320,7 @@ static struct bit_worker_link *new_link(struct bit_worker_link_inlet *inlet)
     return link;
 }
 
-/* Connections that stay silent must not keep out a worker: the oldest is closed for a new one. */
+/* Silent connections must not keep a worker out: the oldest is closed for a new one. */
 static void make_room(struct bit_worker_link_inlet *inlet)
 {
     struct bit_worker_link *oldest = NULL;
@@ -333,7 +333,7 @@ static void make_room(struct bit_worker_link_inlet *inlet)
     drop(oldest, BIT_ELIMIT, "too many that have not proved themselves");
 }
 
-/* On a Unix socket the kernel says which user connects. */
+/* On a Unix socket the kernel tells which user connects. */
 static int check_user(const struct bit_worker_link *link)
 {
     struct bit_peer peer;
@@ -346,7 +346,7 @@ static int check_user(const struct bit_worker_link *link)
     return bit_peer_is_owner(&peer) ? 0 : bit_fail(BIT_EAUTH, "uid %u is not this daemon's user", peer.uid);
 }
 
-/* Accepted and closed at once, so that those after it in the kernel's queue are reached. */
+/* A connection above the rate is accepted and closed, so that those after it in the kernel's queue are reached. */
 static int check_pace(const struct bit_worker_link *link)
 {
     struct bit_worker_link_listener *l = link->inlet->listener;
@@ -379,7 +379,7 @@ static void take_connection(struct bit_worker_link_inlet *inlet)
     bit_wire_start(&link->wire);
 }
 
-/* One more may be taken now; otherwise the timer runs until one may. */
+/* Whether one more may be accepted now; if not, the timer runs until one may. */
 static void on_accept_timer(uv_timer_t *timer);
 
 static bool take_token(struct bit_worker_link_listener *l)
@@ -396,7 +396,7 @@ static bool take_token(struct bit_worker_link_listener *l)
     return true;
 }
 
-/* libuv tells of no further connection before this one was accepted: the others wait in the kernel. */
+/* Accept the connection that on_connection left waiting: until then, libuv reports no other one. */
 static void on_accept_timer(uv_timer_t *timer)
 {
     struct bit_worker_link_listener *l = timer->data;
@@ -447,7 +447,7 @@ int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *l
         return err;
     uv_tcp_init(l->accept_timer.loop, &l->remote.io.tcp);
     l->remote.io.handle.data = &l->remote;
-    memcpy(l->told, told, sizeof told); /* from here on there is a handle to close */
+    memcpy(l->told, told, sizeof told); /* from here on the handle must be closed */
     err = uv_tcp_open(&l->remote.io.tcp, fd);
     if (err < 0)
         close(fd);
@@ -459,7 +459,7 @@ int bit_worker_link_listen_tcp(struct bit_worker_link_listener *l, const char *l
     return 0;
 }
 
-/* Ranks that mpirun starts are on this host, unless it was told otherwise; those of srun may be anywhere. */
+/* Ranks of mpirun are on this host, unless the setting says otherwise; those of srun may be anywhere. */
 const char *bit_worker_link_address(const struct bit_worker_link_listener *l, const struct bit_config *config,
                                     Bit__Launcher launcher)
 {

@@ -24,7 +24,7 @@ struct bit_changes_state bit_changes_look(const struct bit_switch_plan *plan, co
     return s;
 }
 
-/* Who asked for it, where the record says so. */
+/* Which user asked for it, if the record has one. */
 static bool find_uid(const Bit__JournalRecord *r, uint32_t *uid)
 {
     const Bit__Mutation *asked = NULL;
@@ -126,7 +126,7 @@ static void scalar_text(const ProtobufCFieldDescriptor *field, const void *at, c
     bit_format(out, BIT_CHANGES_TEXT, "%s", value != NULL ? value->name : number);
 }
 
-/* "-" where there is none; of a list how many. */
+/* "-" if unset; for a list the number of its elements. */
 static void value_text(const ProtobufCMessage *msg, const char *path, size_t bytes, char out[BIT_CHANGES_TEXT])
 {
     bit_format(out, BIT_CHANGES_TEXT, "-");
@@ -200,7 +200,7 @@ static int plan_into(Bit__PhaseSpec *phases, const struct bit_switch_plan *plan)
         phases->switch_ = NULL;
         return 0;
     }
-    if (phases->switch_ == NULL) { /* planned for a run that was submitted without one */
+    if (phases->switch_ == NULL) { /* planned for a run that was submitted without a switch */
         phases->switch_ = malloc(sizeof *phases->switch_);
         if (phases->switch_ == NULL)
             return -ENOMEM;

@@ -7,16 +7,16 @@
 #include "proto/check.h"
 #include "proto/spec/schedule.h"
 
-/* What another value of a field does. */
+/* What a different value of a field does. */
 enum effect {
-    NOTHING,       /* to what a step computes */
-    LATER,         /* the steps after the fork are others */
-    CURVE,         /* so would have been those before it */
-    BEFORE_SWITCH, /* LATER where the switch is to come, and refused where it was */
+    NOTHING,       /* a step computes the same */
+    LATER,         /* the steps after the fork differ */
+    CURVE,         /* the steps before it would have differed, too */
+    BEFORE_SWITCH, /* LATER if the parent has not switched by then, otherwise refused */
     NEVER,         /* refused */
 };
 
-/* The first that the path begins with, at a dot. */
+/* The first rule whose path begins the field's path, up to a dot, applies. */
 static const struct rule {
     const char *path;
     enum effect effect;
@@ -70,7 +70,7 @@ static const struct rule *find_rule(const char *path)
     return NULL;
 }
 
-/* ---- what that means */
+/* ---- what a difference means */
 
 struct judge {
     const Bit__RunSpec *parent, *fork;

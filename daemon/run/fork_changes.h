@@ -1,8 +1,8 @@
 /*
- * What a fork may have otherwise than its parent, field by field: what it means, or why it may not. Pure.
+ * In which fields a fork may differ from its parent: what each difference means, or why it is refused. Pure.
  *
- * The steps up to the fork are done and cannot become others, so a field either says something of later steps alone, or
- * makes a curve whose beginning the parent followed differently, or would contradict what is in the checkpoint.
+ * The steps up to the fork are done and cannot change. So a field either affects later steps only, or changes a curve
+ * that the parent followed from its beginning, or would contradict what is in the checkpoint.
  */
 #ifndef BIT_DAEMON_FORK_CHANGES_H
 #define BIT_DAEMON_FORK_CHANGES_H
@@ -16,14 +16,14 @@
 struct bit_fork_at {
     const char *run; /* the parent's id */
     uint64_t step;
-    bool switched; /* by then */
+    bool switched; /* by that step */
     uint64_t switched_after;
     bool weights_only;
 };
 
 struct bit_fork_changes {
-    bool same;       /* nothing that a step's result depends on */
-    bool same_files; /* it reads those that the parent reads */
+    bool same;       /* no field differs that a step's result depends on */
+    bool same_files; /* data, sets and tasks are the parent's */
     struct bit_problems refused, notes;
 };
 

@@ -82,7 +82,7 @@ int bit_fork_peer_take(struct bit_run *run, const Bit__ForkFacts *m)
     return 0;
 }
 
-/* The checkpoint is the fork's own, though its files are another run's, too. */
+/* The checkpoint counts as the fork's own, although it shares its files with the parent. */
 static int add_checkpoint(struct bit_run *run, const Bit__ForkOrigin *o, uint64_t time_ns)
 {
     struct bit_run_checkpoint *list = calloc(1, sizeof *list);
@@ -106,7 +106,7 @@ static int add_checkpoint(struct bit_run *run, const Bit__ForkOrigin *o, uint64_
     return 0;
 }
 
-/* What a guard looks back at, and the curve. */
+/* The steps that the guard's window may reach back to, and the loss curve. */
 static int take_history(struct bit_run *run, uint64_t step)
 {
     const struct bit_history *steps = &run->peer->steps;
@@ -114,7 +114,7 @@ static int take_history(struct bit_run *run, uint64_t step)
 
     for (uint64_t s = steps->first; s <= BIT_MIN(steps->last, step) && err == 0; s++) {
         struct bit_fact fact = *bit_history_get(steps, s);
-        fact.machine = UINT16_MAX; /* none of ours: such a step is never done again */
+        fact.machine = UINT16_MAX; /* no machine of this run: these steps are never repeated */
         err = bit_history_put(&run->history, s, &fact);
     }
     return err;
@@ -128,7 +128,7 @@ static int stand_there(struct bit_run *run, const Bit__ForkOrigin *o, uint64_t t
     run->switched = o->has_switched_after;
     run->switched_after = o->switched_after;
     run->precision = run->switched ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT;
-    /* The parent has its evaluations of that boundary. */
+    /* Evaluations at this boundary belong to the parent: the fork makes none. */
     run->eval.known = true;
     run->eval.step = o->step;
     run->eval.count = UINT64_MAX;

@@ -53,13 +53,13 @@ uint64_t bit_guard_target(const struct bit_run *run, uint64_t at)
     for (size_t i = 0; i < run->checkpoints.count; i++) {
         uint64_t step = run->checkpoints.list[i].step;
         bool far = step < at && at - step >= bit_run_spec_at(run, at)->guard->rewind_steps;
-        if (far || (target == 0 && step < at)) /* where none lies so far back, the oldest */
+        if (far || (target == 0 && step < at)) /* if no checkpoint is that old, the oldest */
             target = step;
     }
     return target;
 }
 
-/* What the policy says, or STOP where it has been done too often. */
+/* The policy's action, or STOP if that was done too often. */
 static Bit__GuardAction limit_action(const struct bit_run *run, Bit__GuardAction policy, const Bit__StepReport *m)
 {
     uint32_t most = bit_run_spec_at(run, m->step)->guard->most;
@@ -87,7 +87,7 @@ static Bit__GuardAction policy_of(const Bit__GuardSpec *g, const Bit__Anomaly *a
     }
 }
 
-/* A tensor's name, as far as it may go into a sentence. */
+/* How many bytes of a tensor's name fit into a sentence. */
 static int place_bytes(const Bit__Anomaly *a)
 {
     return a->place ? bit_format_fit(a->place, BIT_NAME_MAX) : 0;
@@ -171,7 +171,7 @@ static void judge_spike(struct bit_guard *guard, const struct bit_run *run, cons
     add_anomaly(out, run, &a);
 }
 
-/* Reports of many ranks have the times of some of them. */
+/* A report of many ranks has the times of only some of them. */
 static int64_t note_times(struct bit_straggler *s, const Bit__StepReport *m, const Bit__GuardSpec *g)
 {
     size_t rows = m->n_rank_us / BIT_STRAGGLER_SECTIONS;
@@ -216,7 +216,7 @@ void bit_guard_judge(struct bit_guard *guard, const struct bit_run *run, const B
     judge_ranks(guard, run, m, out);
     out->report.anomaly = out->list;
     out->report.n_anomaly = out->count;
-    out->report.n_rank_us = out->report.n_rank_told = 0; /* kept here, not in the journal */
+    out->report.n_rank_us = out->report.n_rank_told = 0; /* kept in the guard, not in the journal */
     bit_run_next_fact(run, &out->report, &fact);
     out->report.has_position = out->report.has_link = true;
     out->report.position = fact.position;

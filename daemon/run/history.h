@@ -9,7 +9,7 @@
 #include "proto/chain.h"
 
 #define BIT_HISTORY_EXACT_MAX 65536 /* steps that a restart can be compared with */
-#define BIT_HISTORY_CURVE_MAX 1024  /* points; doubled in spacing when full */
+#define BIT_HISTORY_CURVE_MAX 1024  /* points; when full, every second one is dropped */
 
 struct bit_curve_point {
     uint64_t step;
@@ -27,12 +27,14 @@ struct bit_history {
 
 void bit_history_init(struct bit_history *h);
 void bit_history_finish(struct bit_history *h);
-/** Forget the exact results, which only a run that may go on needs. */
+/** Forget the exact results: only a run that may go on needs them. */
 void bit_history_thin(struct bit_history *h);
-/** Note a step; one that was noted before is replaced, with all after it in the curve. A skipped one is no point of
- * the curve. -ENOMEM. */
+/**
+ * Note a step. A step noted before is replaced, and the curve's points after it are dropped. A skipped step has no
+ * point on the curve. -ENOMEM.
+ */
 int bit_history_put(struct bit_history *h, uint64_t step, const struct bit_fact *fact);
-/** Forget every step after `step`: they are no more. */
+/** Forget every step after `step`. */
 void bit_history_cut(struct bit_history *h, uint64_t step);
 /** The facts of a step, or NULL if they are no longer (or not yet) held. */
 const struct bit_fact *bit_history_get(const struct bit_history *h, uint64_t step);

@@ -18,7 +18,7 @@ int64_t bit_hung_rank_find(const struct bit_hung_rank *rank, uint32_t ranks)
         least = rank[r].step < least ? rank[r].step : least;
         most = rank[r].step > most ? rank[r].step : most;
     }
-    for (uint32_t r = ranks; r-- > 0;) /* the lowest of each kind stays */
+    for (uint32_t r = ranks; r-- > 0;) /* descending, so that the lowest such rank stays */
         if (rank[r].known && rank[r].step == least && least < most)
             behind = r;
     for (uint32_t r = 0; r < ranks; r++)

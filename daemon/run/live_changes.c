@@ -31,9 +31,9 @@ const Bit__RunSpec *bit_run_spec_at(const struct bit_run *run, uint64_t step)
     return run->spec;
 }
 
-/* ---- which fields */
+/* ---- which fields can be changed */
 
-/* The first that the key begins with, at a dot; no reason: it can be changed. */
+/* The first entry whose path begins the key, up to a dot, applies. Without a reason the field can be changed. */
 static const struct {
     const char *path, *why;
 } fields[] = {
@@ -122,7 +122,7 @@ static int bury(struct bit_live_changes *l, Bit__RunSpec *spec)
     return 0;
 }
 
-/* `*at` is another from here on; what it was is kept. */
+/* Replace `*at` by its changed copy; the old one is kept. */
 static int replace(struct bit_live_changes *l, Bit__RunSpec **at, const Bit__RunChanged *m,
                    struct bit_problems *problems)
 {
@@ -139,7 +139,7 @@ static int replace(struct bit_live_changes *l, Bit__RunSpec **at, const Bit__Run
     return err;
 }
 
-/* Steps up to after_step keep what they have. */
+/* Give the steps up to after_step a specification of their own, which stays as it is. */
 static int split(struct bit_run *run, uint64_t after_step)
 {
     struct bit_live_changes *l = &run->live;

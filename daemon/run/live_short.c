@@ -35,7 +35,7 @@ static int read_steps(const char *text, uint64_t *out)
     return 0;
 }
 
-/* What else the schedule would be set to, the line undoes, or it the line. */
+/* The decay sets the schedule itself: if another field of it is set, too, one would undo the other. */
 static int check_alone(char *const *set, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -45,7 +45,7 @@ static int check_alone(char *const *set, size_t count)
     return 0;
 }
 
-/* The curve alone: what the switch makes of it goes on over the line. */
+/* The rate of the curve alone: the switch's factors apply on top of the line, too. */
 static double rate_of(const Bit__RunSpec *spec, uint64_t step)
 {
     const struct bit_switch_plan none = {0};

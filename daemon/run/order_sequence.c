@@ -4,9 +4,9 @@
 #include "proto/check.h"
 #include "proto/spec/spec.h"
 
-#define PARTS_AHEAD 4 /* of tasks, ordered and not reported: the worker never waits for the next one's tokens */
+#define PARTS_AHEAD 4 /* parts of tasks ordered but not reported: the worker never waits for the next one's tokens */
 
-/* Evaluations that the journal holds of a boundary; all of them, if it holds one of a later boundary. */
+/* How many evaluations of a boundary the journal holds; UINT64_MAX if it holds one of a later boundary. */
 static uint64_t evaluated_before(const struct bit_run *run, uint64_t step)
 {
     if (!run->eval.known || run->eval.step < step)
@@ -34,7 +34,7 @@ static bool switch_here(const struct bit_order_sequence *c, const struct bit_run
            c->sent < run->spec->schedule->steps;
 }
 
-/* It has switched at this boundary, whose checkpoint is the one from before: another would take its name. */
+/* The worker has switched at this boundary. Its checkpoint is of the phase before; another would take its name. */
 static bool switched_here(const struct bit_order_sequence *c, const struct bit_run *run)
 {
     return run->plan.planned && run->plan.at_step == c->sent && c->precision == BIT__PRECISION__TERNARY;
@@ -45,7 +45,7 @@ static struct bit_eval_precisions precisions(const struct bit_order_sequence *c,
     return bit_eval_precisions(run->spec->eval, c->precision);
 }
 
-/* Without steps the whole run is one boundary, and done when everything is evaluated. */
+/* Without steps the whole run is one boundary, and complete when everything is evaluated. */
 static bool is_complete(const struct bit_order_sequence *c, const struct bit_run *run)
 {
     const Bit__EvalSpec *eval = run->spec->eval;
@@ -56,7 +56,7 @@ static bool is_complete(const struct bit_order_sequence *c, const struct bit_run
            eval->n_set * bit_eval_forms(eval, c->precision) + bit_task_orders(eval) * precisions(c, run).count;
 }
 
-/* 0 if the run goes on after this boundary. */
+/* Why the run stops at this boundary; 0 if it goes on. */
 static Bit__StopReason stop_here(const struct bit_order_sequence *c, const struct bit_run *run)
 {
     if (is_complete(c, run))
@@ -76,7 +76,7 @@ static bool is_among(const uint64_t *at, size_t count, uint64_t step)
     return false;
 }
 
-/* What is evaluated at all of a boundary, if it is not to be left at once. */
+/* Whether anything is evaluated at this boundary, given why the run stops here. */
 static bool may_evaluate(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
     if (bit_spec_evaluates_only(run->spec))
@@ -111,7 +111,7 @@ static bool tasks_at(const Bit__RunSpec *spec, uint64_t step)
     return bit_spec_evaluates_only(spec) || every || is_among(eval->tasks_at, eval->n_tasks_at, step);
 }
 
-/* A run that is paused has the rest of them when it goes on: they take minutes. */
+/* When a run is paused, the rest of its tasks waits until it goes on: they take minutes. */
 static uint64_t parts_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
 {
     const Bit__EvalSpec *eval = run->spec->eval;
@@ -122,7 +122,7 @@ static uint64_t parts_due(const struct bit_order_sequence *c, const struct bit_r
     return due ? bit_task_orders(eval) * precisions(c, run).count : 0;
 }
 
-/* Each set in one precision and then the other. */
+/* Each set in all forms, then the next set. */
 static struct bit_order evaluate_set(const struct bit_order_sequence *c, const struct bit_run *run, uint64_t i)
 {
     const Bit__EvalSpec *eval = run->spec->eval;
@@ -138,7 +138,7 @@ static struct bit_order evaluate_set(const struct bit_order_sequence *c, const s
     };
 }
 
-/* All tasks in one precision and then in the other: another precision is another set of codes to be made. */
+/* All tasks in one precision, then in the other, because the codes are made anew for each precision. */
 static struct bit_order score_part(const struct bit_order_sequence *c, const struct bit_run *run, uint64_t i)
 {
     const uint64_t each = bit_task_orders(run->spec->eval);
@@ -152,7 +152,7 @@ static struct bit_order score_part(const struct bit_order_sequence *c, const str
     };
 }
 
-/* Parts that are out are all scored before a pause comes, and kept by the worker until their reports are taken. */
+/* All parts in flight are scored before a pause takes effect; the worker keeps them until they are reported. */
 static bool is_ahead(const struct bit_order_sequence *c, const struct bit_run *run)
 {
     return c->evaluated >= evaluated_before(run, c->sent) + PARTS_AHEAD;
@@ -170,9 +170,9 @@ static bool checkpoint_due(const struct bit_order_sequence *c, const struct bit_
 }
 
 /*
- * What comes after these must not happen before the checkpoint is durable. A switch goes on beside the write of its
- * own: the worker writes from a copy, and after a crash the run is led to the switch again from the checkpoint before.
- * Only where the disk did not take the last one does the switch wait for one that can be gone back to.
+ * Whether the next order must wait until the checkpoint is durable. A switch goes on while its own checkpoint is
+ * written: the worker writes from a copy, and after a crash the run comes to the switch again from the checkpoint
+ * before. Only if the last checkpoint failed does the switch wait, so that there is one to go back to.
  */
 static bool must_wait_for_checkpoint(const struct bit_order_sequence *c, const struct bit_run *run,
                                      Bit__StopReason stop)

@@ -42,7 +42,7 @@ void bit_rerun_step(struct bit_rerun *rerun, uint64_t step, const struct bit_fac
     bool arithmetic = bit_machine_equal(was_on, is_on, why, sizeof why);
     if (!arithmetic && rerun->machines[0] == '\0')
         bit_format(rerun->machines, sizeof rerun->machines, "%s", why);
-    /* What is trained on one machine is not what the other had: from there on only the orders are the same. */
+    /* Once the machines differ, weights differ, too: from there on only the orders are compared. */
     if (!bit_fact_equal(was, is, rerun->machines[0] == '\0', &rerun->first))
         rerun->at = step;
 }

@@ -82,7 +82,7 @@ uint64_t bit_rewinds_kept(const struct bit_rewinds *r, uint64_t step)
     return position;
 }
 
-/* Counted from the position that `to` has: whatever was left out after it before is part of it. */
+/* Counted from the position of `to`, which already includes the batches left out before. */
 uint64_t bit_rewinds_skip(const struct bit_rewinds *r, uint64_t to, uint64_t at, uint64_t wanted)
 {
     return BIT_MAX(wanted, bit_rewinds_kept(r, at) - bit_rewinds_kept(r, to));

@@ -219,7 +219,7 @@ void bit_run_rest(struct bit_run *run)
     bit_history_thin(&run->history);
 }
 
-/* Nobody reads them: the run has no job. */
+/* Earlier specifications are changed in place: without a job no thread reads them. */
 static void set_ranks_of_all(struct bit_run *run, uint32_t ranks)
 {
     bit_run_set_ranks(run->spec, ranks);
@@ -263,7 +263,7 @@ static int apply_state(struct bit_run *run, const Bit__StateChanged *m, uint64_t
     return err;
 }
 
-/* Nothing of how it ended holds it back: neither the losses before it nor what a guard asked for. */
+/* What the run ended with must not hold it back: neither earlier losses nor an action that the guard asked for. */
 static void forget_end(struct bit_run *run)
 {
     run->ended_ns = 0;
@@ -292,7 +292,7 @@ static int apply_resumed(struct bit_run *run, const Bit__RunResumed *m)
     bit_msg_free(run->resumed);
     run->resumed = copy;
     run->resumed_event = run->seq;
-    bit_after_finish(&run->after); /* who has it go on does not mean it to wait again */
+    bit_after_finish(&run->after); /* the user who resumes it does not mean it to wait again */
     forget_end(run);
     if (m->asked->has_ranks) {
         set_ranks_of_all(run, m->asked->ranks);
@@ -346,7 +346,7 @@ static int apply_asked(struct bit_run *run, const Bit__CheckpointAsked *m)
     return note_applied(run, m->request_id, m->after_step, false);
 }
 
-/* Returns whether somebody asked for this one; where the one that he asked for failed, it is what he got instead. */
+/* Returns whether a user asked for this one. If the one asked for failed, the next one replaces it. */
 static bool forget_asked(struct bit_run *run, uint64_t step)
 {
     const size_t before = run->checkpoints.asked_count;
@@ -483,7 +483,7 @@ static void apply_lost(struct bit_run *run)
     } else {
         run->launch.failures++;
     }
-    run->launch.stood = false; /* the next one may be lost before it is launched */
+    run->launch.stood = false; /* the next launch may be lost before its worker is launched */
 }
 
 static int apply_ranks_done(struct bit_run *run, const Bit__RanksDone *m)
@@ -498,7 +498,7 @@ static int apply_ranks_done(struct bit_run *run, const Bit__RanksDone *m)
     return 0;
 }
 
-/* A job that is waited for is why the run waits. */
+/* If the run waits for its Slurm job, the job's state is the run's reason. */
 static void apply_slurm(struct bit_run *run, const Bit__SlurmJob *m)
 {
     run->slurm.job = m->job;
@@ -585,7 +585,7 @@ static int apply(struct bit_run *run, const Bit__JournalRecord *r)
         return apply_ranks_done(run, r->ranks_done);
     case BIT__JOURNAL_RECORD__WHAT_RESUMED:
         return apply_resumed(run, r->resumed);
-    case BIT__JOURNAL_RECORD__WHAT_DATA_COMPARED: /* for people; what it was about is kept in data.pb */
+    case BIT__JOURNAL_RECORD__WHAT_DATA_COMPARED: /* for people; what was compared is kept in data.pb */
         return 0;
     case BIT__JOURNAL_RECORD__WHAT_SLURM:
         apply_slurm(run, r->slurm);
@@ -611,7 +611,7 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
     if (err >= 0)
         bit_totals_note(&run->totals, r);
     const struct bit_changes_state is = bit_changes_look(&run->plan, run->spec);
-    if (err < 0 || r->what_case == BIT__JOURNAL_RECORD__WHAT_CHANGED) /* which noted them itself */
+    if (err < 0 || r->what_case == BIT__JOURNAL_RECORD__WHAT_CHANGED) /* apply_changed noted those itself */
         return err;
     return bit_changes_note(&run->changes, r, run->step, &was, &is);
 }

@@ -1,6 +1,6 @@
 /*
- * What a run is: the sum of its journal. No I/O, no clock: a replay and the living daemon go through the same function,
- * so they cannot come to different ends.
+ * A run's state, computed from its journal. No I/O, no clock: a replay and the running daemon apply records with the
+ * same function, so they come to the same state.
  */
 #ifndef BIT_DAEMON_RUN_H
 #define BIT_DAEMON_RUN_H
@@ -24,9 +24,9 @@
 #include "proto/spec/schedule.h"
 
 #define BIT_RUN_REASON_MAX  BIT_ERR_TEXT_MAX
-#define BIT_RUN_RATE_STEPS  32  /* over which tokens/s is taken */
+#define BIT_RUN_RATE_STEPS  32  /* over which tokens/s is averaged */
 #define BIT_RUN_APPLIED_MAX 128 /* request ids remembered */
-#define BIT_RUN_ASKED_MAX   16  /* checkpoints asked for and not yet written */
+#define BIT_RUN_ASKED_MAX   16  /* checkpoints asked for and not written yet */
 #define BIT_RUN_IDENTITY    32  /* hex digits */
 
 /* A durable checkpoint. */
@@ -49,7 +49,8 @@ struct bit_run_seen {
 };
 #define BIT_RUN_SEEN_MAX 16
 
-/* What a step's anomaly asks for and has not been done yet: a daemon that was killed in between does it later. */
+/* An action that a step's anomaly asks for and that is not done yet. A daemon that is killed first does it when
+ * restarted. */
 struct bit_run_due {
     Bit__GuardAction action; /* REWIND or STOP; 0: nothing is due */
     int err;                 /* STOP: what the run ends with */
@@ -57,11 +58,11 @@ struct bit_run_due {
     char text[192];
 };
 
-/* A client's mutation that has been journalled: asked again, it is answered and not applied. */
+/* A client's mutation that is in the journal: a request with the same id is answered, not applied again. */
 struct bit_run_applied {
     char request_id[BIT_REQUEST_ID_MAX + 1];
     uint64_t step, seq;
-    bool cancelled; /* of a switch: none is planned any more */
+    bool cancelled; /* for a switch: it was cancelled */
 };
 
 struct bit_run_rate {
@@ -70,7 +71,7 @@ struct bit_run_rate {
     unsigned count; /* since the phase, or the launch, began */
 };
 
-#define BIT_RUN_SLURM_NOT_SUBMITTED "NOT_SUBMITTED" /* bitd's own word: Slurm does not take a job just now */
+#define BIT_RUN_SLURM_NOT_SUBMITTED "NOT_SUBMITTED" /* bitd's own state: sbatch does not accept the job just now */
 
 /* The Slurm job of a run that is launched by SBATCH. */
 struct bit_run_slurm {
@@ -78,7 +79,7 @@ struct bit_run_slurm {
     char state[24], reason[BIT_RUN_REASON_MAX];
 };
 
-/* Every rank of the present launch said that it is done. */
+/* Whether every rank of the present launch has reported that it is done. */
 struct bit_run_done {
     bool known;
     Bit__StopReason reason;
@@ -87,19 +88,19 @@ struct bit_run_done {
 
 /* The present launch of the run's ranks, or the last one. */
 struct bit_run_launch {
-    uint32_t attempt;   /* which launch it is since the run was last resumed */
-    uint64_t epoch;     /* launches so far; what the worker's frames must carry */
+    uint32_t attempt;   /* number of this launch since the run was last resumed */
+    uint64_t epoch;     /* launches so far; the worker's frames must carry it */
     bool stood;         /* its worker was ready */
-    unsigned failures;  /* launches in a row, up to this one, that were lost before their worker was ready */
-    bool launched;      /* there may be processes: WorkerLaunched without an end after it */
+    unsigned failures;  /* consecutive launches, up to this one, that were lost before their worker was ready */
+    bool launched;      /* processes may exist: a WorkerLaunched without an end after it */
     int32_t pid;        /* of the launcher */
-    uint64_t pid_start; /* its start time, because numbers come again */
-    char log[64];       /* below the run's folder */
-    uint32_t ranks;     /* launched, where that is not the specification's number */
-    char nodes[256];    /* that they are on, cut to size; empty: here */
-    char restore[64];   /* the checkpoint it was to start from; empty: none */
+    uint64_t pid_start; /* its start time, because pids are reused */
+    char log[64];       /* relative to the run's folder */
+    uint32_t ranks;     /* as launched, if not as specified; 0: as specified */
+    char nodes[256];    /* where they run, abbreviated; empty: this machine */
+    char restore[64];   /* the checkpoint to start from; empty: none */
     char backend[256];
-    char products_anew[256]; /* why its products are not by its checkpoint's algorithms; empty: they are */
+    char products_anew[256]; /* why it does not use its checkpoint's algorithms of matrix products; empty: it does */
     struct bit_run_done done;
 };
 
@@ -109,9 +110,9 @@ struct bit_run_evals {
     char set[BIT_NAME_MAX + 1];
     struct bit_evaluations held_out;
     struct bit_task_results tasks;
-    uint64_t step;  /* of the boundary that was last evaluated ... */
-    uint64_t count; /* ... with so many reports; UINT64_MAX: with all that there can be */
-    uint64_t parts; /* of tasks, among them */
+    uint64_t step;  /* the boundary last evaluated ... */
+    uint64_t count; /* ... and the reports of it; UINT64_MAX: no more are needed */
+    uint64_t parts; /* those of them that are of tasks */
     uint64_t made;  /* reports of the whole run */
 };
 
@@ -120,8 +121,8 @@ struct bit_run_checkpoints {
     size_t count;
     unsigned failures; /* in a row */
     char error[160];
-    Bit__CheckpointBad *set_aside;     /* the last that was not to be loaded, or NULL; owned */
-    uint64_t asked[BIT_RUN_ASKED_MAX]; /* after these steps, by people */
+    Bit__CheckpointBad *set_aside;     /* the last one found unusable, or NULL; owned */
+    uint64_t asked[BIT_RUN_ASKED_MAX]; /* after these steps, by users */
     size_t asked_count;
 };
 
@@ -130,12 +131,12 @@ struct bit_run {
     uint64_t number; /* r7 is 7 */
     Bit__RunSpec *spec;
     char request_id[BIT_REQUEST_ID_MAX + 1];
-    /* drawn at submission, and in every manifest; empty: an earlier version's run */
+    /* random, drawn at submission and written to every manifest; empty: a run of an earlier version */
     char identity[BIT_RUN_IDENTITY + 1];
     uint32_t uid;
-    int32_t priority;       /* in the queue */
-    struct bit_after after; /* what it waits for before it begins */
-    char sweep[BIT_RUN_ID_MAX], label[BIT_LABEL_MAX + 1]; /* that it is a branch of; empty: none */
+    int32_t priority;                                     /* in the queue */
+    struct bit_after after;                               /* runs that it waits for before it begins */
+    char sweep[BIT_RUN_ID_MAX], label[BIT_LABEL_MAX + 1]; /* the sweep that it is a branch of; empty: none */
     uint32_t branch;
 
     Bit__RunState state;
@@ -149,96 +150,97 @@ struct bit_run {
     struct bit_run_launch launch;
     struct bit_run_slurm slurm;
 
-    uint64_t step, step_max; /* of the weights in memory; the furthest ever */
+    uint64_t step, step_max; /* of the weights in memory; the furthest so far */
     Bit__Precision precision;
     bool has_last;
     Bit__StepReport last; /* split points to last_split */
     Bit__TimeSplit last_split;
-    bool has_gpu;     /* of this launch: */
-    Bit__GpuLoad gpu; /* the last that its ranks told */
+    bool has_gpu;     /* in this launch: */
+    Bit__GpuLoad gpu; /* the last report of its ranks */
     struct bit_totals totals;
     struct bit_run_rate rate;
     struct bit_history history;
 
     struct bit_switch_plan plan;
-    bool switched; /* ever: the plan is history */
+    bool switched; /* done, and not undone by a rewind */
     uint64_t switched_after;
 
     struct bit_run_evals eval;
     struct bit_run_checkpoints checkpoints;
 
     unsigned restarts;
-    unsigned fruitless; /* losses in a row of workers that were ready, without a step beyond the furthest, and without
-                             * an evaluation, which is not made again */
+    unsigned fruitless;        /* consecutive losses of ready workers without a new furthest step or an evaluation */
     uint64_t step_max_lost;    /* the furthest step at the last loss */
     uint64_t evaluations_lost; /* eval.made at the last loss */
     struct bit_rerun rerun;
     uint64_t verified_step;
     Bit__ResumeVerified *verified; /* the last comparison, or NULL; owned */
 
-    Bit__ForkOrigin *fork;              /* where it begins, or NULL; owned */
+    Bit__ForkOrigin *fork;              /* where it begins, if it is a fork, or NULL; owned */
     struct bit_fork_peer *peer;         /* its parent's steps (run/fork_peer.h), or NULL; owned */
-    Bit__ResumeVerified *fork_verified; /* how its steps compare with those, or NULL: not at the end yet; owned */
+    Bit__ResumeVerified *fork_verified; /* how its steps compare with those; NULL until that is finished; owned */
 
-    Bit__RunResumed *resumed;    /* the last time that it was resumed from a checkpoint, or NULL; owned */
+    Bit__RunResumed *resumed;    /* the last resume from a checkpoint, or NULL; owned */
     uint64_t resumed_event;      /* its record */
-    bool takes_other_data;       /* until its next step: token files that are not what they were were forced on it */
+    bool takes_other_data;       /* until its next step: changed token files are accepted (resume --force) */
     uint64_t last_step_ns;       /* when the last report of a step was journalled */
     uint64_t chain;              /* of all steps up to `step` (proto/chain.h) */
-    struct bit_machine *machine; /* what it ever ran on; facts name them by their place here; owned */
+    struct bit_machine *machine; /* all that it ever ran on; facts name them by index; owned */
     size_t machine_count, machine_now;
     struct bit_rewinds rewinds;
-    uint64_t skipped; /* steps without an update, since the last launch or before it */
+    uint64_t skipped; /* steps without an update, over all launches */
     struct bit_run_due due;
     struct bit_run_seen seen[BIT_RUN_SEEN_MAX]; /* a ring */
-    uint64_t seen_count;                        /* ever */
+    uint64_t seen_count;                        /* of all so far */
     struct bit_tags tags;
-    struct bit_live_changes live; /* of `spec`, which is the last of all that there are */
-    struct bit_changes *changes;  /* of settings, by people; NULL: none; owned */
+    struct bit_live_changes live; /* earlier specifications; `spec` is the latest */
+    struct bit_changes *changes;  /* of settings, by users; NULL: none; owned */
 
     struct bit_run_applied *applied; /* a ring of BIT_RUN_APPLIED_MAX */
     size_t applied_count;
 };
 
-/** Takes ownership of spec. number names it: "r7". */
+/** Takes ownership of spec. number gives the id: "r7". */
 void bit_run_init(struct bit_run *run, uint64_t number, Bit__RunSpec *spec);
 void bit_run_finish(struct bit_run *run);
 
-/** What `bitctl resume --ranks` changes of a specification. */
+/** What `bitctl resume --ranks` changes in a specification. */
 void bit_run_set_ranks(Bit__RunSpec *spec, uint32_t ranks);
-/** What `bitctl resume --steps` does; cosine_steps: 0 leaves it. */
+/** What `bitctl resume --steps` changes in it; cosine_steps: 0 leaves that unchanged. */
 void bit_run_set_steps(Bit__RunSpec *spec, uint64_t steps, uint64_t cosine_steps);
-/** Forget what only a run that goes on needs: the exact results of its steps. Those of an ended run are read again from
- * its journal when it is resumed. */
+/**
+ * Forget the exact results of its steps, which only a run that goes on needs. If an ended run is resumed, they are read
+ * again from its journal.
+ */
 void bit_run_rest(struct bit_run *run);
 
-/** Apply one record. Errors: BIT_ECORRUPT for one that cannot follow; -ENOMEM. */
+/** Apply one record. Errors: BIT_ECORRUPT if it cannot follow the records before; -ENOMEM. */
 int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *record);
 
 bool bit_run_ended(const struct bit_run *run);
-/** A state in which there is, or is about to be, a job. */
+/** In a state in which a job exists or is about to. */
 bool bit_run_active(const struct bit_run *run);
 /** "training", for people. */
 const char *bit_run_state_name(Bit__RunState state);
-/** NULL if the request was not applied yet, or is forgotten. */
+/** NULL if the request was not applied, or is forgotten. */
 const struct bit_run_applied *bit_run_find_applied(const struct bit_run *run, const char *request_id);
-/** Ranks of the present launch, or of the next one as it is asked for. */
+/** Ranks of the present launch, or else those that the next one asks for. */
 uint32_t bit_run_ranks(const struct bit_run *run);
 /** The newest durable checkpoint, or NULL. */
 const struct bit_run_checkpoint *bit_run_newest(const struct bit_run *run);
 const struct bit_run_checkpoint *bit_run_find_checkpoint(const struct bit_run *run, const char *name);
 const struct bit_run_checkpoint *bit_run_checkpoint_at(const struct bit_run *run, uint64_t step);
 bool bit_run_asked_at(const struct bit_run *run, uint64_t step);
-/** After a loss: 1 s, doubled with each one after it that gained nothing, at most `most_ms`. */
+/** Wait after a loss: 1 s, doubled with each further one that gained nothing, at most `most_ms`. */
 uint64_t bit_run_backoff_ms(const struct bit_run *run, uint64_t most_ms);
-/** Which batch a step trains on, in the order of the data, from 1. It is the step where nothing was rewound. */
+/** The batch that a step trains on: its number in the order of the data, from 1. Without rewinds it is the step. */
 uint64_t bit_run_position(const struct bit_run *run, uint64_t step);
-/** Tokens a second over the last steps, and milliseconds of one; 0 when nothing is known. */
+/** Tokens per second over the last steps, and milliseconds per step; 0 if unknown. */
 double bit_run_tokens_per_s(const struct bit_run *run);
 double bit_run_step_ms(const struct bit_run *run);
-/** What `bitctl wait` ends with for a run that failed with err. */
+/** The exit code of `bitctl wait` for a run that failed with err. */
 int bit_run_exit_code(int err);
-/** No restart cures this: the same orders would end the same way. */
+/** Whether a restart cannot help: the same orders would fail the same way. */
 bool bit_run_is_fatal(int err);
 
 #endif

@@ -10,7 +10,7 @@
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 
-#define MACHINES_MAX 1024 /* a run that was on more forgets which was which of the last */
+#define MACHINES_MAX 1024 /* with more, the last entry is reused for each further machine */
 
 /* ---- ready */
 
@@ -103,7 +103,7 @@ static void note_seen(struct bit_run *run, const Bit__Anomaly *what, uint64_t st
     bit_format(seen->text, sizeof seen->text, "%s", what->text ? what->text : "");
     bool asks = what->has_action &&
                 (what->action == BIT__GUARD_ACTION__REWIND || what->action == BIT__GUARD_ACTION__STOP);
-    if (!asks || run->due.action >= what->action) /* of several the hardest */
+    if (!asks || run->due.action >= what->action) /* of several, the strongest action */
         return;
     run->due = (struct bit_run_due){.action = what->action,
                                     .err = what->kind == BIT__ANOMALY_KIND__REPLICA ? BIT_EREPLICA : BIT_ENUMERIC,
@@ -116,7 +116,7 @@ static void note_last(struct bit_run *run, const Bit__StepReport *m)
     run->last = *m;
     run->last_split = *m->split;
     run->last.split = &run->last_split;
-    run->last.n_anomaly = run->last.n_rank_us = run->last.n_rank_told = 0; /* theirs, not ours to keep */
+    run->last.n_anomaly = run->last.n_rank_us = run->last.n_rank_told = 0; /* owned by the report */
     run->last.anomaly = NULL;
     run->last.rank_us = run->last.rank_told = NULL;
     run->last.gpu = NULL;
@@ -158,7 +158,7 @@ int bit_run_apply_step(struct bit_run *run, const Bit__StepReport *m, uint64_t t
     run->precision = m->precision;
     run->last_step_ns = time_ns;
     run->takes_other_data = false;
-    if (run->due.step >= m->step) /* done again: what it asked for is asked for again, or not */
+    if (run->due.step >= m->step) /* repeated: the step asks for it again, or not */
         run->due = (struct bit_run_due){0};
     for (size_t i = 0; i < m->n_anomaly; i++)
         note_seen(run, m->anomaly[i], m->step, time_ns);
@@ -221,7 +221,7 @@ static void forget_skipped(struct bit_run *run, uint64_t after)
     }
 }
 
-/* What was evaluated after steps that never were; of `step` itself nothing is to be repeated. */
+/* Forget evaluations after steps that are given up; those after `step` itself are not repeated. */
 static void forget_evaluations(struct bit_run *run, uint64_t step)
 {
     if (run->eval.step <= step)
@@ -231,7 +231,7 @@ static void forget_evaluations(struct bit_run *run, uint64_t step)
     bit_task_results_forget(&run->eval.tasks);
 }
 
-/* The steps after `step`, and their checkpoints, never were. */
+/* Give up the steps after `step` and their checkpoints. */
 static int give_up(struct bit_run *run, uint64_t step, uint64_t skip, uint64_t at)
 {
     int err = bit_rewinds_add(&run->rewinds, step, skip, at, run->launch.epoch);
@@ -254,7 +254,7 @@ static int give_up(struct bit_run *run, uint64_t step, uint64_t skip, uint64_t a
     return 0;
 }
 
-/* There is no job any more that counts: what is left of it is ended before the next launch. */
+/* No job counts any more: what is left of it is ended before the next launch. */
 int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m)
 {
     if (m->to_step >= m->at_step || m->to_step > run->step_max || m->at_step > run->step_max || m->skip > BIT_STEPS_MAX)

@@ -4,10 +4,10 @@
 
 #include "proto/bit.pb-c.h"
 
-/* path: "phases.switch.at_step"; a list, or a message that only one has, is one field. */
+/* path: "phases.switch.at_step". A list counts as one field, and so does a message that only one of them has. */
 typedef void bit_spec_differs(void *arg, const char *path);
 
-/** Call differs for each, in the order of bit.proto. */
+/** Call differs for each differing field, in the order of bit.proto. */
 void bit_spec_differences_find(const Bit__RunSpec *a, const Bit__RunSpec *b, bit_spec_differs *differs, void *arg);
 
 #endif

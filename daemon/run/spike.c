@@ -7,7 +7,7 @@
 #include "proto/limits.h"
 
 #define MAD_TO_SIGMA 1.4826 /* of a normal distribution */
-#define LOSS_FLOOR   0.005  /* of the median: a plateau's noise is no measure */
+#define LOSS_FLOOR   0.005  /* of the median: on a plateau the noise is too small a measure */
 #define NORM_FLOOR   0.05   /* of the logarithm */
 
 struct window {
@@ -28,7 +28,7 @@ static double median(double *v, size_t count)
     return count % 2 ? v[count / 2] : (v[count / 2 - 1] + v[count / 2]) / 2;
 }
 
-/* The median, and the standard deviation that the distances from it speak of. */
+/* The median, and the standard deviation estimated from the distances to it. */
 static double spread(double *v, size_t count, double *middle)
 {
     *middle = median(v, count);
@@ -37,7 +37,7 @@ static double spread(double *v, size_t count, double *middle)
     return MAD_TO_SIGMA * median(v, count);
 }
 
-/* Steps (after, to], the latest `most` of them. */
+/* The latest `most` steps of (after, to] that were not skipped. */
 static void fill(struct window *w, const struct bit_history *h, uint64_t after, uint64_t to, size_t most)
 {
     w->count = 0;
@@ -52,7 +52,7 @@ static void fill(struct window *w, const struct bit_history *h, uint64_t after, 
     }
 }
 
-/* How long after a switch spikes are expected, and whether `step` lies within. */
+/* Whether `step` lies within the steps after a switch in which spikes are expected. */
 static bool settles(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step)
 {
     const Bit__SwitchSpec *sw = spec->phases->switch_;
@@ -71,7 +71,7 @@ void bit_spike_bounds(const Bit__RunSpec *spec, const struct bit_switch_plan *pl
         return;
     struct window *w = malloc(sizeof *w);
     if (w == NULL)
-        return; /* nothing is guarded by a bound that cannot be had */
+        return; /* without a bound nothing is guarded */
     bool settled = plan->planned && step > plan->at_step && !out->expected;
     fill(w, history, settled ? plan->at_step : 0, step - BIT_SPIKE_LAG, g->window);
     if (w->count >= BIT_MAX(g->window / 4, 4u)) {

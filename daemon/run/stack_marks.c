@@ -23,7 +23,7 @@ void bit_stack_marks_finish(struct bit_stack_marks *m)
     *m = (struct bit_stack_marks){0};
 }
 
-/* m->line is whole, with a NUL. */
+/* m->line is a whole line with a NUL. */
 static void take_line(struct bit_stack_marks *m)
 {
     static const char begin[] = "stacks rank=";
@@ -38,7 +38,7 @@ static void take_line(struct bit_stack_marks *m)
     m->count++;
 }
 
-/* Lines that are longer than any mark are cut, and are none. */
+/* A line longer than any mark is cut, and is not a mark. */
 void bit_stack_marks_take(struct bit_stack_marks *m, const char *text, size_t bytes)
 {
     while (bytes > 0) {

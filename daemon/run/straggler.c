@@ -7,7 +7,7 @@
 #include "proto/check.h"
 #include "proto/limits.h"
 
-#define RATIO_MOST 4.0 /* of one step in the average: a single pause of minutes says nothing */
+#define RATIO_MOST 4.0 /* limit for one step in the average: a single pause of minutes must not count */
 #define FAST_AGAIN 0.9 /* of the ratio */
 
 enum { WAIT, FORWARD, BACKWARD, COMM, OPTIMIZER, OTHER };
@@ -43,7 +43,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The lower one of two, so that of two ranks the slow one stands out. */
+/* The lower of the two middle values, so that of two ranks the slow one stands out. */
 static double lower_median(double *v, size_t count)
 {
     qsort(v, count, sizeof *v, ascending);

@@ -10,16 +10,16 @@
 #include "proto/limits.h"
 #include "proto/spec/schedule.h"
 
-/* How far two specifications that differ in a field train alike. What is not listed: not at all. */
+/* How far two specifications train alike if they differ in a field. A field that is not listed: not at all. */
 enum reach {
-    THROUGHOUT, /* no step's result depends on it, and nothing that is measured beside */
+    THROUGHOUT, /* neither a step's result nor anything measured depends on it */
     TO_SWITCH,  /* up to the earlier switch */
     TO_RATE,    /* up to the first step with another learning rate or weight decay */
-    TO_EVAL,    /* up to the first boundary that one of them alone evaluates */
+    TO_EVAL,    /* up to the first boundary that only one of them evaluates */
     TO_TASK,
 };
 
-/* The first that the path begins with, at a dot. */
+/* The first rule whose path begins the field's path, up to a dot, applies. */
 static const struct rule {
     const char *path;
     enum reach reach;
@@ -33,7 +33,7 @@ struct pair {
     const Bit__RunSpec *a, *b;
     uint64_t common;
     bool rate_differs;
-    size_t others; /* fields beside the name */
+    size_t others; /* differing fields other than the name */
 };
 
 static const struct rule *find_rule(const char *path)
@@ -61,7 +61,7 @@ static bool has_step(const uint64_t *at, size_t count, uint64_t step)
     return false;
 }
 
-/* The first step in one list alone. A fork evaluates the boundary that it begins at by its own specification. */
+/* The first step that is in only one of the lists. */
 static uint64_t first_unshared(const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_count)
 {
     uint64_t first = UINT64_MAX;
@@ -101,7 +101,7 @@ static void judge(void *arg, const char *path)
     p->rate_differs |= rule != NULL && rule->reach == TO_RATE;
 }
 
-/* Curves that differ may still begin alike: in the warm-up, or up to where one of them decays. */
+/* Curves that differ may begin alike: in the warm-up, or until one of them decays. */
 static uint64_t common_rate(const struct pair *p)
 {
     struct bit_switch_plan a, b;
@@ -118,7 +118,7 @@ static uint64_t common_rate(const struct pair *p)
     return p->common;
 }
 
-/* A fork has a step of its own at least. */
+/* A fork must have at least one step of its own. */
 static uint64_t most_steps(const Bit__RunSpec *first, const Bit__RunSpec *later)
 {
     const uint64_t a = first->schedule->steps, b = later->schedule->steps;
@@ -153,7 +153,7 @@ static unsigned depth_of(const struct bit_sweep_place *place, size_t i)
     return depth;
 }
 
-/* Whether it may be asked for a checkpoint after this step, beside those for the branches before. */
+/* Whether the parent's list of checkpoints has room for one after this step, beside those for the branches before. */
 static bool has_room(const Bit__RunSpec *const *spec, const struct bit_sweep_place *place, size_t parent, size_t count,
                      uint64_t step)
 {
@@ -173,7 +173,7 @@ void bit_sweep_plan_make(const Bit__RunSpec *const *spec, size_t count, struct b
     for (size_t i = 0; i < count; i++) {
         struct bit_sweep_place best = {.parent = i};
         unsigned depth = 0;
-        for (size_t j = 0; j < i; j++) { /* from its own steps: else its parent has as much */
+        for (size_t j = 0; j < i; j++) { /* only steps of j's own: for earlier ones its parent has as much in common */
             const uint64_t common = bit_sweep_plan_common(spec[j], spec[i]);
             const unsigned of_j = depth_of(out, j);
             if (common == 0 || common < out[j].from_step || common < best.from_step ||

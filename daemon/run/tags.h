@@ -1,4 +1,4 @@
-/* Words that people give a run, to find it by, and what they write about it. Pure. */
+/* The tags and the note that users give a run. Pure. */
 #ifndef BIT_DAEMON_TAGS_H
 #define BIT_DAEMON_TAGS_H
 
@@ -8,14 +8,14 @@
 #include "proto/bit.pb-c.h"
 
 struct bit_tags {
-    char **item; /* in the order in which they were given; owned */
+    char **item; /* in the order given; owned */
     size_t count;
     char *note; /* NULL: none; owned */
 };
 
 void bit_tags_finish(struct bit_tags *t);
 bool bit_tags_have(const struct bit_tags *t, const char *tag);
-/** Whether the request's words may be tags, and there is room for them. Errors: BIT_EUSAGE with the reason. */
+/** Whether the request's tags are well formed and there is room for them. Errors: BIT_EUSAGE with the reason. */
 int bit_tags_check(const struct bit_tags *t, const Bit__TagRequest *m);
 /** Errors: -ENOMEM. */
 int bit_tags_apply(struct bit_tags *t, const Bit__RunTagged *m);

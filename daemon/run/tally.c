@@ -9,7 +9,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 
-#define NAMED_MAX 8 /* ranks by number in a sentence */
+#define NAMED_MAX 8 /* ranks listed by number in a text */
 
 int bit_tally_begin(struct bit_tally *t, uint32_t ranks)
 {
@@ -56,7 +56,7 @@ static bool is_missing(const struct bit_tally_rank *rank, uint64_t step, Bit__St
     return !rank->said || rank->step != step || rank->reason != reason;
 }
 
-/* Rank `rank` has said something else than before. Thousands may, one after the other, and each is asked about. */
+/* Rank `rank` made a new report. Thousands of ranks may, with a query after each, so one like the last costs O(1). */
 static void count(struct bit_tally *t, uint32_t rank)
 {
     const struct bit_tally_rank *said = &t->rank[rank], *before = &t->rank[t->last];
@@ -73,7 +73,7 @@ static void count(struct bit_tally *t, uint32_t rank)
         t->first++;
 }
 
-/* With one of those that said the same step; where the last speaker did not, with each. */
+/* Compare with one of those that reported the same step; if the last report is of another step, compare with all. */
 static int check_all(const struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m)
 {
     const struct bit_tally_rank *last = &t->rank[t->last];

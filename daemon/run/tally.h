@@ -1,6 +1,6 @@
 /*
- * Which ranks of a launch said that they are done, and with what. Pure: a run is complete when every rank said the same
- * of the step at which it was told to stop. What is said twice counts once; what differs is refused.
+ * Which ranks of a launch reported that they are done, and with what. Pure. A run is complete when every rank reported
+ * the same for the step at which it was told to stop. Repeated reports count once; contradictory ones are refused.
  */
 #ifndef BIT_DAEMON_TALLY_H
 #define BIT_DAEMON_TALLY_H
@@ -20,25 +20,25 @@ struct bit_tally_rank {
 struct bit_tally {
     struct bit_tally_rank *rank;
     uint32_t ranks;
-    uint32_t last;  /* who spoke last: all that said the same step agree, so one of them stands for them */
-    uint32_t same;  /* how many said what it said, of that step and for that reason */
-    uint32_t first; /* all ranks before this one are among them */
+    uint32_t last;  /* the rank that reported last: all reports of a step agree, so one of them stands for all */
+    uint32_t same;  /* how many ranks reported the same step and reason as `last` */
+    uint32_t first; /* all ranks below this one are among them */
 };
 
-/** Nobody said anything; what was there before is freed. Errors: -ENOMEM. finish takes a zeroed tally too. */
+/** Begin without reports, and free what was there before. Errors: -ENOMEM. finish accepts a zeroed tally, too. */
 int bit_tally_begin(struct bit_tally *t, uint32_t ranks);
 void bit_tally_finish(struct bit_tally *t);
-/** A step was done: what was said before it is of an order that counts no longer. */
+/** A step was done: earlier reports answer an order that no longer counts. */
 void bit_tally_forget(struct bit_tally *t);
 /**
- * Rank `rank` said it. The last word of a rank counts. Returns 1, or 0 where nothing is new.
- * Errors      BIT_EWORKER if it is another rank's or of another number of ranks; BIT_EREPLICA if the digests are not
- * those that it, or another rank, said of the same step. Nothing is taken then.
+ * Rank `rank` reported m, which replaces its earlier report. Returns 1, or 0 if that changes nothing.
+ * Errors      BIT_EWORKER if m names another rank or number of ranks; BIT_EREPLICA if the digests differ from what this
+ *             or another rank reported for the same step. m is not recorded then.
  */
 int bit_tally_note(struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m);
-/** How many ranks have not said this of this step, and the first of them. */
+/** How many ranks have not reported this step and reason, and the first of them. */
 uint32_t bit_tally_missing(const struct bit_tally *t, uint64_t step, Bit__StopReason reason, uint32_t *first);
-/** "rank 1 of 4 has not said that it is done", "ranks 1, 3 of 4 have not …"; a few by number. */
+/** "rank 1 of 4 has not said that it is done", "ranks 1, 3 of 4 have not …"; only a few are listed. */
 void bit_tally_describe(const struct bit_tally *t, uint64_t step, Bit__StopReason reason, char *text, size_t room);
 
 #endif

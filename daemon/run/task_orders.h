@@ -1,6 +1,7 @@
 /*
- * How the evaluation of tasks is cut into orders: a few documents each, so that a pause comes soon and what was scored
- * is journalled as it comes. Pure: from the specification, in which bitd has put how many documents each task has.
+ * How the evaluation of tasks is cut into orders of a few documents each, so that a pause takes effect soon and scores
+ * are journalled as they come. Pure: computed from the specification, which has each task's number of documents from
+ * bitd.
  */
 #ifndef BIT_DAEMON_TASK_ORDERS_H
 #define BIT_DAEMON_TASK_ORDERS_H
@@ -18,7 +19,7 @@ struct bit_task_order {
     uint64_t first, count;
 };
 
-/** Orders that evaluate every task in one precision. */
+/** The number of orders that evaluate every task in one precision. */
 uint64_t bit_task_orders(const Bit__EvalSpec *eval);
 /** The i-th of them, task after task; i < bit_task_orders. */
 struct bit_task_order bit_task_orders_find(const Bit__EvalSpec *eval, uint64_t i);

@@ -4,7 +4,7 @@
 #include "daemon/run/task_orders.h"
 #include "proto/check.h"
 
-/* 0 if a task's are not known. */
+/* 0 if the number of a task's items is unknown. */
 static uint64_t count_items(const Bit__EvalSpec *eval)
 {
     uint64_t items = 0;

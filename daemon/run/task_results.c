@@ -32,7 +32,7 @@ void bit_task_results_finish(struct bit_task_results *t)
     *t = (struct bit_task_results){.count = 0};
 }
 
-/* ---- the task at work */
+/* ---- the task in progress */
 
 static int add_up(uint32_t **sum, size_t *count, const uint32_t *more, size_t more_count)
 {

@@ -1,4 +1,4 @@
-/* The newest result of each task of a run in each precision, and what is known of the one at work. */
+/* The newest result of each task of a run in each precision, and the partial result of the task in progress. */
 #ifndef BIT_DAEMON_TASK_RESULTS_H
 #define BIT_DAEMON_TASK_RESULTS_H
 
@@ -9,20 +9,22 @@
 #include "proto/bit.pb-c.h"
 
 struct bit_task_results {
-    Bit__TaskResult **result; /* in the order in which they first came */
+    Bit__TaskResult **result; /* in the order of their first results */
     size_t count;
-    Bit__TaskResult *so_far; /* of the task whose last document is not scored yet, without a score; or NULL */
+    Bit__TaskResult *so_far; /* the task in progress, without a score; or NULL */
     uint64_t task_items;     /* of so_far */
     struct {
         bool begun;
         uint64_t after_step, items;
         double ms;
-    } evaluation; /* the last one: what its tasks came to together */
+    } evaluation; /* the last one, over all of its tasks */
 };
 
-/** Take a journalled record in. Zero is a good start. Errors: -ENOMEM; BIT_ECORRUPT if it follows on nothing. */
+/**
+ * Apply a journalled record. A zeroed *t is valid. Errors: -ENOMEM; BIT_ECORRUPT if it does not follow the part before.
+ */
 int bit_task_results_note(struct bit_task_results *t, const Bit__TaskScored *m);
-/** The evaluation that was at work is not gone on with. */
+/** The evaluation in progress is not continued. */
 void bit_task_results_forget(struct bit_task_results *t);
 void bit_task_results_finish(struct bit_task_results *t);
 

@@ -1,4 +1,4 @@
-/* What a run came to altogether, counted from its journal: what is done again counts again, so nothing ever falls. */
+/* Totals of a run, counted from its journal. Work that is repeated counts again, so no total ever falls. */
 #ifndef BIT_DAEMON_TOTALS_H
 #define BIT_DAEMON_TOTALS_H
 
@@ -14,13 +14,13 @@ struct bit_totals {
     double section_ms[BIT_TOTALS_SECTIONS];
     uint64_t anomalies[BIT_TOTALS_ANOMALIES]; /* by AnomalyKind */
     uint64_t checkpoints, checkpoint_failures;
-    double checkpoint_ms, stall_ms;           /* of all that are durable; how long training stood still for them */
+    double checkpoint_ms, stall_ms;           /* of all durable ones; how long training stood still for them */
     double last_checkpoint_ms, last_stall_ms; /* of the newest */
-    uint64_t evaluations;                     /* of a held-out set, or a part of a task's documents */
+    uint64_t evaluations;                     /* of a held-out set, or of a part of a task's documents */
     double evaluation_ms;
 };
 
-/** Take one more record of the journal in; most kinds count for nothing. */
+/** Count one more record of the journal; most kinds do not count. */
 void bit_totals_note(struct bit_totals *t, const Bit__JournalRecord *record);
 
 #endif

@@ -41,7 +41,7 @@ void bit_bad_checkpoints_set_aside(struct bit_bad_checkpoints *b, const char *fo
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path ||
         snprintf(aside, sizeof aside, "%s/%s.bad", folder, as) >= (int)sizeof aside)
         return;
-    bit_dir_remove(aside); /* of an earlier time */
+    bit_dir_remove(aside); /* an earlier one */
     if (rename(path, aside) < 0)
         bit_warn("bad checkpoint not set aside", "path=%s text=%s", path, strerror(errno));
 }

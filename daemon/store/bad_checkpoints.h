@@ -1,4 +1,4 @@
-/* Checkpoints that are not loaded: put out of the way on the thread pool, and journalled on the loop. */
+/* Checkpoints that are not loaded: set aside on the thread pool, and journalled on the loop. */
 #ifndef BIT_DAEMON_BAD_CHECKPOINTS_H
 #define BIT_DAEMON_BAD_CHECKPOINTS_H
 
@@ -18,11 +18,11 @@ struct bit_bad_checkpoints {
 
 void bit_bad_checkpoints_finish(struct bit_bad_checkpoints *b);
 /**
- * Rename the folder `name` of `folder` to "AS.bad", in place of an earlier one, and note it with the thread's failure
- * as the reason. One that cannot be renamed is logged.
+ * Rename the folder `name` of `folder` to "AS.bad", replacing an earlier one, and note it with the thread's failure
+ * text as the reason. A failed rename is logged.
  */
 void bit_bad_checkpoints_set_aside(struct bit_bad_checkpoints *b, const char *folder, const char *name, const char *as);
-/** A CheckpointBad for each in the run's journal, and a line in the log. */
+/** Journal a CheckpointBad for each, and log it. */
 void bit_bad_checkpoints_record(struct bit_runner *r, const struct bit_bad_checkpoints *b);
 /** The same for one. */
 void bit_bad_checkpoints_record_one(struct bit_runner *r, const char *name, const char *text);

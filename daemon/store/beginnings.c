@@ -18,7 +18,7 @@ static bool has_yet_to_begin(const struct bit_runner *r)
     return from != NULL && from[0] != '\0' && !r->removing && !bit_run_ended(&r->run) && r->run.checkpoints.count == 0;
 }
 
-/* folder is real, as what was kept is. */
+/* folder is a real path, as the kept one is. */
 static bool begins_in(const struct bit_runner *r, const char *folder)
 {
     struct bit_init_from *kept = calloc(1, sizeof *kept);
@@ -52,8 +52,8 @@ const struct bit_runner *bit_beginnings_find(const struct bit_runner *parent, co
     return found;
 }
 
-/* The step of this run's checkpoint that path is, or lies in; -1 if it is none. What else people keep in that folder
- * is not ours to remove. */
+/* The step of this run's checkpoint that path is or lies in; -1 if none. bitd removes no other files that users keep in
+ * that folder. */
 static int64_t step_of(const struct bit_runner *r, const char *path)
 {
     char *folder = NULL, name[32];

@@ -14,7 +14,7 @@ BIT_LOG_TOPIC("board_folders");
 
 #define PATH_ROOM (BIT_CONFIG_PATH_MAX + 2 * BIT_NAME_MAX + 64)
 
-/* The name first, so that the runs of a sweep stand together; the number tells those of one name apart. */
+/* The name first, so that the runs of a sweep sort together; the id distinguishes runs of the same name. */
 static void link_path(const struct bit_runner *r, char out[PATH_ROOM])
 {
     const char *name = r->run.spec->name, *id = r->run.id;
@@ -32,7 +32,7 @@ static int make_link(const struct bit_runner *r)
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return bit_fail(-errno, "%s: %s", folder, strerror(errno));
     link_path(r, path);
-    snprintf(target, sizeof target, "../runs/%s", r->run.id); /* so that the state folder can be moved */
+    snprintf(target, sizeof target, "../runs/%s", r->run.id); /* relative, so that the state folder can be moved */
     return symlink(target, path) < 0 && errno != EEXIST ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
 }
 

@@ -15,8 +15,8 @@
 
 BIT_LOG_TOPIC("board_hparams");
 
-/* By its name it stands before every file of scalars: TensorBoard reads a folder's files in that order, and looks for
- * more in the last one alone. */
+/* Sorts before every file of scalars: TensorBoard reads a folder's files in that order, and only the last one for new
+ * records. */
 #define FILE_NAME    "events.out.tfevents.0.hparams"
 #define HPARAMS_MAX  96
 #define NAME_ROOM    64
@@ -29,7 +29,7 @@ struct hparams {
     uint8_t content[RECORD_BYTES / 2], record[RECORD_BYTES];
 };
 
-/* ---- of the specification: every single value of what is trained, and how */
+/* ---- from the specification: every single value of what is trained, and how */
 
 static void take(struct hparams *h, const char *path, const ProtobufCFieldDescriptor *field, const void *at)
 {
@@ -56,7 +56,7 @@ static void take(struct hparams *h, const char *path, const ProtobufCFieldDescri
     snprintf(h->name[h->count++], NAME_ROOM, "%s", path);
 }
 
-/* Lists are left out: they are files. The recursion ends where the specification's own messages do. */
+/* Lists are left out: they are files. The recursion ends with the nesting of the specification's messages. */
 static void take_message(struct hparams *h, const char *path, const ProtobufCMessage *msg)
 {
     char below[NAME_ROOM];
@@ -73,7 +73,7 @@ static void take_message(struct hparams *h, const char *path, const ProtobufCMes
     }
 }
 
-/* Where it runs, what it writes and what it watches for makes no other model. */
+/* Left out: launch, checkpoint, eval and guard, which do not change the model. */
 static void take_spec(struct hparams *h, const Bit__RunSpec *spec)
 {
     const struct {
@@ -126,7 +126,7 @@ static int put_all(FILE *f, struct hparams *h, const struct bit_run *run)
     return err;
 }
 
-/* Through a temporary name, so that a TensorBoard that reads it has the old one whole or the new one. */
+/* Via a temporary name, so that TensorBoard reads the old or the new file as a whole. */
 static int write_file(const struct bit_runner *r, struct hparams *h)
 {
     char path[BIT_CONFIG_PATH_MAX + 128], part[BIT_CONFIG_PATH_MAX + 128];

@@ -17,7 +17,7 @@
 
 BIT_LOG_TOPIC("checkpoint_retention");
 
-#define LEAVING ".partial-removed" /* added to the name of a folder that is being removed */
+#define LEAVING ".partial-removed" /* suffix of a folder that is being removed */
 
 bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index)
 {
@@ -45,7 +45,7 @@ static void remove_in_pool(uv_work_t *work)
     struct removal *removal = work->data;
     int err = bit_dir_remove(removal->path);
 
-    if (err < 0 && err != -ENOENT) /* a job that ended meanwhile has tidied up */
+    if (err < 0 && err != -ENOENT) /* a job that ended meanwhile has removed it */
         bit_warn("not removed", "path=%s text=%s", removal->path, bit_fail_text());
 }
 
@@ -57,7 +57,7 @@ static void on_removed(uv_work_t *work, int status)
     free(removal);
 }
 
-/* Takes path. */
+/* Takes ownership of path. */
 static void queue_removal(struct bit_runner *r, char *path)
 {
     struct removal *removal = calloc(1, sizeof *removal);
@@ -72,7 +72,7 @@ static void queue_removal(struct bit_runner *r, char *path)
         on_removed(&removal->work, 0);
 }
 
-/* A folder on its way out no longer has a checkpoint's name; what a crash leaves of it goes when bitd is back. */
+/* Renamed first, so that it no longer counts as a checkpoint; the next start removes what a crash leaves of it. */
 static void remove_folder(struct bit_runner *r, const char *name)
 {
     char *path = NULL, *leaving = NULL;
@@ -89,7 +89,7 @@ static void remove_folder(struct bit_runner *r, const char *name)
     queue_removal(r, leaving);
 }
 
-/* Of a run that has ended nothing half is taken up again. */
+/* Once a run has ended, incomplete checkpoints are never used. */
 static bool is_left(const struct bit_runner *r, const char *name)
 {
     const size_t suffix = strlen(LEAVING), length = strlen(name);
@@ -151,7 +151,7 @@ static void remove_one(struct bit_runner *r, size_t index)
     remove_folder(r, name);
 }
 
-/* Of what is shared a removal would free nothing; what another run begins from it would not find. */
+/* Removing a shared checkpoint would free nothing; another run may still have to begin from it. */
 static bool is_used(const struct bit_runner *r, const struct bit_run_checkpoint *c)
 {
     return bit_forks_find(r, c->name) != NULL || bit_beginnings_find(r, c->name) != NULL ||

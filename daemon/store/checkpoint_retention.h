@@ -1,4 +1,4 @@
-/* Which checkpoints stay. */
+/* Which checkpoints are kept. */
 #ifndef BIT_DAEMON_CHECKPOINT_RETENTION_H
 #define BIT_DAEMON_CHECKPOINT_RETENTION_H
 
@@ -7,19 +7,19 @@
 #include "daemon/store/runner.h"
 
 /**
- * Whether a checkpoint stays: one that is pinned, the last keep_last (at least one), every keep_every-th step, the one
- * before the switch. Pure. index is into run->checkpoints.list.
+ * Whether a checkpoint is kept: if it is pinned, among the last keep_last (at least one), at a multiple of keep_every,
+ * at a step of checkpoint.at, or the one before the switch. Pure. index is into run->checkpoints.list.
  */
 bool bit_checkpoint_retention_keeps(const struct bit_run *run, size_t index);
-/** Journal and remove those that do not, and that no other run uses; their files go on the thread pool. */
+/** Journal and remove those that are not kept and that no other run uses; the thread pool removes their files. */
 void bit_checkpoint_retention_apply(struct bit_runner *r);
-/** The same for one that somebody asked to be removed. Errors: as bit_runner_try_record. */
+/** The same for one that a user removes. Errors: as bit_runner_try_record. */
 int bit_checkpoint_retention_remove(struct bit_runner *r, const char *name, char *request_id, uint32_t uid);
-/** The folder of a checkpoint that the journal does not have any more. Its files go on the thread pool. */
+/** Remove the folder of a checkpoint that is no longer in the journal; the thread pool removes its files. */
 void bit_checkpoint_retention_drop(struct bit_runner *r, const char *name);
 /**
- * Remove what a bitd that is gone had begun to remove, and of a run that has ended also what is half: a run that is
- * taken back without a launch has nobody else to.
+ * Finish removals that an earlier bitd began; for a run that has ended, also remove incomplete checkpoints, since no
+ * launch will do it.
  */
 void bit_checkpoint_retention_finish(struct bit_runner *r);
 

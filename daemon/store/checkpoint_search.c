@@ -28,10 +28,10 @@ struct choice {
     struct bit_partials partials;
     struct bit_bad_checkpoints bad;
     char restore[32]; /* the result; empty: none */
-    char *init_from;  /* the path of init.pb; NULL where the model begins from nothing */
+    char *init_from;  /* the path of init.pb; NULL without init_from */
     const Bit__ModelSpec *model;
     bool own;
-    int err; /* of init_from */
+    int err; /* init_from changed, or a fork has no good checkpoint */
     char text[BIT_ERR_TEXT_MAX];
     struct bit_claim_facts facts; /* of restore */
     bit_checkpoint_search_done *chosen;
@@ -120,7 +120,7 @@ static void choose_in_pool(uv_work_t *work)
         bit_format(c->text, sizeof c->text, "%s", bit_fail_text());
 }
 
-/* Journalled checkpoints whose folder is gone: somebody removed it by hand. */
+/* Report journalled checkpoints whose folder is missing, because somebody removed it by hand. */
 static void record_missing(struct bit_runner *r, const struct choice *c)
 {
     for (size_t i = r->run.checkpoints.count; i-- > 0;) {

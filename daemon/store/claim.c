@@ -51,7 +51,7 @@ static const struct bit_run_checkpoint *find_known(const struct bit_claim *c, ui
     return NULL;
 }
 
-/* The one that a fork begins from. */
+/* Whether it is the checkpoint that the fork begins from. */
 static bool is_origin(const struct bit_claim *c, uint64_t step)
 {
     return c->fork != NULL && c->fork->step == step && find_known(c, step) != NULL;

@@ -1,4 +1,4 @@
-/* What a run's journal says of its checkpoints, copied for the thread pool: whether a folder is this run's. */
+/* What a run's journal says of its checkpoints, copied for the thread pool, to tell whether a folder is its own. */
 #ifndef BIT_DAEMON_CLAIM_H
 #define BIT_DAEMON_CLAIM_H
 
@@ -16,23 +16,24 @@ struct bit_runner;
 struct bit_claim {
     char *folder; /* runs/<id>/checkpoints */
     char run[BIT_RUN_ID_MAX], identity[BIT_RUN_IDENTITY + 1];
-    struct bit_run_checkpoint *known; /* those of the journal */
+    struct bit_run_checkpoint *known; /* those in the journal */
     size_t known_count;
     uint64_t epoch;    /* of the last launch, which is over */
     uint64_t step_max; /* of the journal */
     struct bit_rewinds rewinds;
-    Bit__ForkOrigin *fork; /* of a fork: the checkpoint that it begins from is another run's; owned, or NULL */
+    Bit__ForkOrigin *fork; /* of a fork: the checkpoint that it begins from carries another run's id; owned, or NULL */
 };
 
-/** Into a zeroed one, which bit_claim_finish takes in every case. -ENOMEM. */
+/** Fill a zeroed one; call bit_claim_finish even on failure. -ENOMEM. */
 int bit_claim_init(struct bit_claim *c, const struct bit_runner *r);
 void bit_claim_finish(struct bit_claim *c);
 
 /**
- * Whether the checkpoint in `path`, by its manifest, is step `step` of this run. That it is whole is not enough:
- * another bitd has a run of this id too, and backups are put back into wrong places. Where the journal knows the step,
- * weights and moments must be the journal's; what an earlier version wrote has no identity, and is known by that alone.
- * Returns     0; BIT_CLAIM_GIVEN_UP if it is ours, but of steps that were given up in a rewind
+ * Whether the checkpoint in `path` is, by its manifest, step `step` of this run. A complete checkpoint may still be
+ * another run's: another bitd may have a run of the same id, and backups may be restored to wrong places. If the
+ * journal has the step, weights and moments must match it. A checkpoint of an earlier version has no identity and is
+ * recognised by the journal alone.
+ * Returns     0; BIT_CLAIM_GIVEN_UP if it is this run's, but of steps that were given up in a rewind
  * Errors      BIT_ECORRUPT with the reason
  */
 int bit_claim_check(const struct bit_claim *c, const char *path, uint64_t step, const Bit__Manifest *m);

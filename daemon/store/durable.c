@@ -38,7 +38,7 @@ int bit_durable_check(struct bit_runner *r)
     return err;
 }
 
-/* ---- of every second */
+/* ---- once a second */
 
 static void sync_in_pool(uv_work_t *work)
 {
@@ -62,7 +62,7 @@ static void on_synced(uv_work_t *work, int status)
     if (r->sync_err < 0)
         bit_runner_block(r, strerror(-r->sync_err));
     if (r->look_err == -ENOENT && !r->journal.lost)
-        bit_durable_check(r); /* again, on the loop: the pool's word may be of a moment ago */
+        bit_durable_check(r); /* again, on the loop: the pool's result may be outdated */
     if (r->sync_err < 0)
         bit_runner_changed(r);
     bit_durable_rest(r);

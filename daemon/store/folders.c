@@ -17,20 +17,20 @@
 
 BIT_LOG_TOPIC("folders");
 
-/* The number of a run's folder: 7 of "r7", and 0 of every name that bitd does not write, such as "r07" or "r+7". */
+/* The number of a run's folder: 7 for "r7", and 0 for every name that bitd does not write, such as "r07" or "r+7". */
 static uint64_t number_of(const char *name)
 {
     char again[BIT_RUN_ID_MAX];
 
     errno = 0;
     uint64_t number = name[0] == 'r' && isdigit((unsigned char)name[1]) ? strtoull(name + 1, NULL, 10) : 0;
-    if (errno != 0 || number == UINT64_MAX) /* a next number must be left */
+    if (errno != 0 || number == UINT64_MAX) /* there must be a next number */
         return 0;
     snprintf(again, sizeof again, "r%" PRIu64, number);
     return strcmp(again, name) == 0 ? number : 0;
 }
 
-/* Whether a file of a run is there and holds anything; where nobody can tell, it does. */
+/* Whether a run's file exists and is not empty; true if that cannot be determined. */
 static bool holds(const char *dir, const char *name)
 {
     char path[PATH_MAX];
@@ -50,7 +50,7 @@ static int entries(const char *dir, const char *below)
     return bit_dir_count(path);
 }
 
-/* spec.pb comes before the journal, and the journal before any launch: without all of them nobody was ever answered. */
+/* spec.pb is written before the journal, and the journal before any launch: without all of them no client was told. */
 static bool is_half_made(const char *dir)
 {
     struct stat st;
@@ -59,7 +59,7 @@ static bool is_half_made(const char *dir)
            entries(dir, "logs") == 0 && entries(dir, "checkpoints") == 0;
 }
 
-/* Whether it was half-made, and went. */
+/* Removes an incomplete one. Returns whether it was incomplete. */
 static bool clean(const char *dir, const char *name)
 {
     if (!is_half_made(dir))

@@ -56,7 +56,7 @@ static void note_manifest(struct bit_fork_origin *o, const Bit__Manifest *manife
     const struct bit_claim_facts facts = bit_claim_tell(manifest);
 
     o->m.weights_digest = facts.weights_digest;
-    /* Converted, they have another digest. */
+    /* Converted moments have another digest. */
     o->m.has_moments_digest = manifest->file[BIT_CHECKPOINT_EXP_AVG]->chunk_bytes ==
                               bit_checkpoint_chunk_of(o->moments);
     o->m.moments_digest = o->m.has_moments_digest ? facts.moments_digest : 0;
@@ -94,7 +94,7 @@ static int look_at_checkpoint(struct bit_fork_origin *o)
 
 /* ---- the journal */
 
-/* The facts of steps from `first` on; those from low to high are known, and what came after a rewind is no more. */
+/* The facts of steps from `first` on; those of steps low to high are known. A rewind drops the steps after it. */
 struct reading {
     struct bit_run run;
     uint64_t step, first, low, high, link;
@@ -125,7 +125,7 @@ static int visit(void *arg, const Bit__JournalRecord *record)
         r->link = r->run.chain;
         r->has_link = true;
     }
-    if (record->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED) /* of a fork there are steps before its own */
+    if (record->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED) /* a fork has steps before its own */
         for (uint64_t s = r->first; s <= r->run.step; s++)
             note_fact(r, s);
     if (record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
@@ -135,7 +135,7 @@ static int visit(void *arg, const Bit__JournalRecord *record)
     return 0;
 }
 
-/* Where the parent went back later on: up to there its steps are those of a run that did not. */
+/* The last step before a later rewind of the parent: up to there its steps are those of a run without one. */
 static uint64_t undisturbed(const struct reading *r)
 {
     uint64_t last = r->high;
@@ -165,7 +165,7 @@ static int copy_machines(const struct reading *r, Bit__ForkFacts *m)
     return 0;
 }
 
-/* X(field, value): a list of ForkFacts, and what of a fact is in it. */
+/* X(field, value): a list of ForkFacts, and the value that a fact contributes. */
 #define LISTS(X)                                                                                                       \
     X(loss, f->loss)                                                                                                   \
     X(grad_norm, f->grad_norm)                                                                                         \
@@ -199,7 +199,7 @@ static int copy_facts(const struct reading *r, uint64_t last, Bit__ForkFacts *m)
     return copy_machines(r, m);
 }
 
-/* Settings that are others after the fork's step, and batches that are left out, whenever: they move all after them. */
+/* Changes of settings after the fork's step, and all batches that are left out, since these move all later batches. */
 static int copy_later(struct bit_fork_origin *o, const struct bit_live_changes *live)
 {
     o->later = calloc(live->edit_count + 1, sizeof *o->later);
@@ -231,7 +231,7 @@ static int take(struct bit_fork_origin *o, const struct reading *r)
     o->m.has_compare_to = o->compare && last > o->m.step;
     o->m.compare_to = o->m.has_compare_to ? last : 0;
     if (before != NULL && before->step == o->m.step && before->has_fresh_moments && before->fresh_moments)
-        o->m.has_fresh_moments = o->m.fresh_moments = true; /* so did the parent, with the same files */
+        o->m.has_fresh_moments = o->m.fresh_moments = true; /* the parent had fresh moments, too, with the same files */
     o->facts = malloc(sizeof *o->facts);
     if (o->facts == NULL)
         return bit_fail(-ENOMEM, "the steps of %s", o->run);

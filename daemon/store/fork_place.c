@@ -84,7 +84,7 @@ static int keep_facts(const struct bit_fork_origin *o, const struct bit_runner *
     return err;
 }
 
-/* A run that has read nothing yet has none. */
+/* A parent that has read nothing yet has no data.pb. */
 static int copy_data_facts(const struct bit_fork_origin *o, const struct bit_runner *fork)
 {
     char from[PATH_MAX];

@@ -1,4 +1,4 @@
-/* A fork's folder: its parent's checkpoint in it, under the same files, and what it is compared with. */
+/* A fork's folder: the parent's checkpoint as hard links, and the parent's facts for the comparison. */
 #ifndef BIT_DAEMON_FORK_PLACE_H
 #define BIT_DAEMON_FORK_PLACE_H
 
@@ -8,12 +8,13 @@ struct bit_fork_origin;
 struct bit_runner;
 
 /**
- * Into the folder of a new run without a record: hard links to the files of the checkpoint, so that no byte is copied
- * and what becomes of the parent is no matter; fork.pb; the parent's data.pb, where the token files are its own.
- * Errors      -errno; where the file system has no hard links, in words
+ * Fill the folder of a new run that has no record yet: hard links to the checkpoint's files, so that no byte is copied
+ * and nothing depends on the parent any more; fork.pb; and the parent's data.pb, if the fork reads the same token
+ * files.
+ * Errors      -errno; if the file system has no hard links, the text says so
  */
 int bit_fork_place(const struct bit_fork_origin *o, struct bit_runner *fork);
-/** Of a run's folder, before the first record: fork.pb into the run, where there is one. From any thread. -ENOMEM. */
+/** Before a run's first record: read fork.pb of its folder, if there is one, into the run. From any thread. -ENOMEM. */
 int bit_fork_place_load(const char *dir, struct bit_run *run);
 
 #endif

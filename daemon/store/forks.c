@@ -5,7 +5,7 @@
 
 #include "daemon/store/runs.h"
 
-/* The weights alone are read at the first launch, and until the run has a checkpoint at every other. */
+/* With weights_only the checkpoint is read at every launch until the run has a checkpoint of its own. */
 static bool needs_it(const struct bit_run *run)
 {
     if (run->fork->has_weights_only && run->fork->weights_only)

@@ -12,7 +12,7 @@
 
 #define WORD_MAX 64
 
-/* As JSON has it. */
+/* The enum's name as in JSON. */
 static const char *word_of(const ProtobufCEnumDescriptor *desc, int value, char out[WORD_MAX])
 {
     const ProtobufCEnumValue *found = protobuf_c_enum_descriptor_get_value(desc, value);

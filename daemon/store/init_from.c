@@ -13,7 +13,7 @@
 
 #define FACTS_BYTES_MAX (BIT_PATH_MAX + 256 + BIT_WEIGHT_FILES_MAX * (BIT_WEIGHT_FILE_NAME_MAX + 64))
 
-/* ---- kept */
+/* ---- init.pb */
 
 void bit_init_from_tell(struct bit_init_from *o, struct bit_init_lists *lists, Bit__InitFacts *out)
 {
@@ -24,7 +24,7 @@ void bit_init_from_tell(struct bit_init_from *o, struct bit_init_lists *lists, B
     out->folder = origin->kind != BIT_ORIGIN_FILE;
     out->n_file = origin->count;
     out->file = lists->file;
-    out->n_name = origin->kind == BIT_ORIGIN_FOLDER ? origin->count : 0; /* a checkpoint's are known */
+    out->n_name = origin->kind == BIT_ORIGIN_FOLDER ? origin->count : 0; /* a checkpoint's file names are fixed */
     out->name = lists->name;
     for (size_t i = 0; i < origin->count; i++) {
         lists->file[i] = &o->file[i];
@@ -97,7 +97,7 @@ static int check_kept(const struct bit_init_from *o)
     return err;
 }
 
-/* Of a run that an earlier version took in. */
+/* For a run that was submitted to an earlier version. */
 static int examine_late(const Bit__ModelSpec *model, const char *path, bool own, struct bit_init_from *o)
 {
     if (!own)
@@ -120,5 +120,5 @@ int bit_init_from_check(const Bit__ModelSpec *model, const char *path, bool own)
     else if (err == 0)
         err = check_kept(o) < 0 ? bit_fail_within(BIT_EDATA, "model.init_from") : 0;
     free(o);
-    return err < 0 && err != -ENOMEM ? BIT_EDATA : err; /* it will be the same the next time */
+    return err < 0 && err != -ENOMEM ? BIT_EDATA : err; /* repeating the launch would not help */
 }

@@ -29,7 +29,7 @@ static void put_u32(uint8_t *p, uint32_t v)
         p[i] = (uint8_t)(v >> (8 * i));
 }
 
-/* Bytes of the record at buf if its length and checksum are right, 0 if it is cut short, -1 if it is wrong. */
+/* The size of the record at buf if its length and checksum are right, 0 if it is incomplete, -1 if it is wrong. */
 static int64_t check_record(const uint8_t *buf, size_t bytes)
 {
     if (bytes < BIT_JOURNAL_HEADER_BYTES)
@@ -48,7 +48,7 @@ static int decode_body(const uint8_t *body, size_t bytes, ProtobufCMessage **out
     return bit_msg_decode_as(&bit__journal_record__descriptor, body, bytes, BIT_DECODE_BUDGET_MAX, out);
 }
 
-/* A text that is wrong, which earlier versions wrote, costs that text and not the run. */
+/* Repair invalid texts, which earlier versions wrote: the text is lost, but not the run. */
 static int decode_repaired(const uint8_t *body, size_t bytes, ProtobufCMessage **out)
 {
     uint8_t *copy = malloc(bytes);
@@ -84,8 +84,8 @@ int64_t bit_journal_decode(const uint8_t *buf, size_t bytes, Bit__JournalRecord 
 }
 
 /*
- * Is the rest of the file only what a crash in the middle of a write leaves? A write that was cut leaves nothing whole
- * after it, so if any record further on checks, something in the middle was damaged instead.
+ * Whether the rest of the file is what a crash in the middle of a write leaves. After an interrupted write no whole
+ * record follows; if one does, the damage is in the middle of the file.
  */
 static bool is_torn_tail(const uint8_t *rest, size_t bytes)
 {
@@ -115,7 +115,7 @@ static int replay_one(const uint8_t *buf, size_t bytes, uint64_t seq_expected, b
     return err;
 }
 
-/* One more whole record, for which the index has room. */
+/* Count one more whole record; the index has room for it. */
 static void count_record(struct bit_journal *j, const uint8_t *record, size_t bytes)
 {
     bool plain = bit_journal_index_is_plain(record + BIT_JOURNAL_HEADER_BYTES, bytes - BIT_JOURNAL_HEADER_BYTES);
@@ -194,7 +194,7 @@ int bit_journal_replay(const char *path, uint64_t bytes, bit_journal_visit *visi
     return err;
 }
 
-/* One that is there is opened without asking for room. */
+/* An existing file is opened without O_CREAT, so that it needs no space. */
 static int open_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC | O_APPEND);
@@ -204,7 +204,7 @@ static int open_file(const char *path)
     return fd < 0 ? bit_file_fail(-errno, path) : fd;
 }
 
-/* What a write that was cut short left. Where it will not go yet, the journal is torn, and appended to when it has. */
+/* Cut what an interrupted write left. If that fails, the journal is torn, and must be mended before the next append. */
 static void cut_tail(struct bit_journal *j, int fd)
 {
     j->torn = ftruncate(fd, (off_t)j->bytes) < 0 || fdatasync(fd) < 0;
@@ -231,7 +231,7 @@ int bit_journal_open(const char *path, bit_journal_visit *visit, void *arg, stru
         cut_tail(&j, fd);
     j.fd = fd;
     j.synced = j.bytes;
-    j.unsynced = j.bytes > 0; /* by the daemon before us, perhaps */
+    j.unsynced = j.bytes > 0; /* the previous daemon may not have synced it */
     fd = -1;
     *out = j;
     j.path = NULL;
@@ -355,13 +355,13 @@ void bit_journal_synced(struct bit_journal *j, uint64_t bytes, int err)
         j->torn = true;
         return;
     }
-    if (bytes <= j->synced || j->torn) /* a later one was faster, or what it covered was thrown away */
+    if (bytes <= j->synced || j->torn) /* a later sync was faster, or what this one covered was cut off */
         return;
     memmove(j->tail, j->tail + (bytes - j->synced), (size_t)(j->bytes - bytes));
     j->synced = bytes;
 }
 
-/* What was written and does not count goes at once, so that a replay cannot meet it; else it is torn until it can. */
+/* Cut off a record that does not count, so that no replay sees it; if that fails, the journal is torn. */
 static int take_back(struct bit_journal *j, int err, bool torn)
 {
     if (ftruncate(j->fd, (off_t)j->bytes) < 0 || torn)

@@ -6,7 +6,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* ---- what a record is, from its bytes */
+/* ---- the kind of a record, from its bytes */
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 
@@ -26,7 +26,7 @@ static bool take_varint(struct wire *w, uint64_t *out)
     return false;
 }
 
-/* One field; `value` is what it holds, where that is bytes. */
+/* Read one field; `value` is set unless it is a varint. */
 static bool take_field(struct wire *w, uint64_t *number, struct wire *value)
 {
     uint64_t tag, bytes = 0;
@@ -69,7 +69,7 @@ bool bit_journal_index_is_plain(const uint8_t *body, size_t bytes)
            !has_field(step, number_of(&bit__step_report__descriptor, "anomaly"), &anomaly);
 }
 
-/* ---- where it lies */
+/* ---- where records lie */
 
 static int grow(void **items, size_t *room, size_t count, size_t size)
 {

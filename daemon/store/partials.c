@@ -19,13 +19,13 @@
 
 BIT_LOG_TOPIC("partials");
 
-/* A step that the journal does not hold is not gone to: its report would be missing for ever. */
+/* Steps that the journal does not have are not adopted, because their reports would be missing for ever. */
 static bool is_wanted(const struct bit_claim *c, const Bit__Manifest *m)
 {
     return m->epoch == c->epoch && m->step <= c->step_max;
 }
 
-/* Of the last launch. `entry` is its folder, `path` with all before it, `name` what it is to be called. */
+/* A partial folder of the last launch: its name `entry`, its full path, and the name that it should get. */
 static void settle_last(const struct bit_claim *c, bool may_name, struct bit_partials *p, const char *entry,
                         const char *path, const char *name)
 {
@@ -33,7 +33,7 @@ static void settle_last(const struct bit_claim *c, bool may_name, struct bit_par
     const int64_t step = bit_checkpoint_step(name);
     int err = step < 0 ? -EINVAL : bit_manifest_read(path, &manifest);
 
-    if (err < 0) /* half written */
+    if (err < 0) /* incomplete */
         return;
     int verdict = bit_claim_check(c, path, (uint64_t)step, manifest);
     if (verdict < 0) {
@@ -58,7 +58,7 @@ static void settle_entry(const struct bit_claim *c, bool may_name, struct bit_pa
     snprintf(last, sizeof last, ".partial-%" PRIu64, c->epoch);
     if (strcmp(suffix, last) == 0)
         settle_last(c, may_name, p, entry, path, name);
-    int err = bit_dir_remove(path); /* what had the name before has this one now */
+    int err = bit_dir_remove(path); /* a folder that was named above is no longer at this path */
     if (err < 0 && err != -ENOENT)
         bit_warn("left behind", "run=%s text=%s", c->run, bit_fail_text());
 }
@@ -94,7 +94,7 @@ void bit_partials_record(struct bit_runner *r, struct bit_partials *p)
     bit_bad_checkpoints_finish(&p->bad);
 }
 
-/* ---- beside the loop */
+/* ---- off the loop */
 
 struct settling {
     uv_work_t work;

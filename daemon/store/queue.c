@@ -12,18 +12,18 @@
 #include "proto/format.h"
 #include "proto/limits.h"
 
-/* ---- what one waits for */
+/* ---- what a run waits for */
 
-/* Its end counts when nothing of it is left, and when the disk has it: what is not written may still come otherwise. */
+/* A run is over when it has ended, its job is gone and the disk has the record: until then its end may still change. */
 static bool is_over(const struct bit_runner *other)
 {
     return other == NULL || (bit_run_ended(&other->run) && other->job == NULL && !bit_runner_is_blocked(other));
 }
 
 enum hold {
-    FREE, /* there is nothing to wait for any more */
+    FREE, /* nothing to wait for any more */
     WAITS,
-    HOPELESS, /* it ended otherwise than it has to; waited for until r is cancelled for it, or the other is resumed */
+    HOPELESS, /* it ended otherwise; r waits until it is cancelled for that, or the other run is resumed */
 };
 
 static enum hold look_at_run(const struct bit_runner *other, bool completes)
@@ -41,14 +41,14 @@ static const struct bit_sweep *find_sweep(const struct bit_sweeps *sweeps, const
     return NULL;
 }
 
-/* One that was removed is over; its runs stay, and are nobody's to wait for. */
+/* A removed sweep is over: its runs stay, but no run waits for them. */
 static enum hold look_at_sweep(const struct bit_runs *runs, const struct bit_sweep *s, bool completes)
 {
     enum hold all = FREE;
 
     for (size_t i = 0; s != NULL && i < s->plan->n_branch; i++) {
         const Bit__SweepPlace *place = s->progress->place[i];
-        const bool never = place->failed != NULL || s->progress->cancelled; /* where it has no run */
+        const bool never = place->failed != NULL || s->progress->cancelled; /* for a branch without a run */
         enum hold one = !never ? WAITS : completes ? HOPELESS : FREE;
         if (place->run != NULL)
             one = look_at_run(bit_runs_find(runs, place->run), completes);
@@ -126,7 +126,7 @@ bool bit_queue_is_hopeless(const struct bit_runner *r, char *out, size_t bytes)
     return false;
 }
 
-/* ---- who is next */
+/* ---- which run is next */
 
 static bool may_begin(const struct bit_runner *r)
 {

@@ -15,13 +15,13 @@
 
 BIT_LOG_TOPIC("removal");
 
-#define LEAVING "removed." /* before a run's id, in the name of a folder that goes */
+#define LEAVING "removed." /* prefix of the name of a folder that is being removed, before the run's id */
 
 struct removal {
     uv_work_t work;
     struct bit_runs *runs;
-    struct bit_runner *runner; /* NULL: of a bitd that is gone */
-    char *path, *leaving;      /* as a run, and on its way out; path is NULL where it is renamed already */
+    struct bit_runner *runner; /* NULL: begun by an earlier bitd */
+    char *path, *leaving;      /* before and after the rename; path is NULL if it is already renamed */
     char id[BIT_RUN_ID_MAX], request_id[BIT_REQUEST_ID_MAX + 1];
     bool dry_run;
     struct bit_removal_done done;
@@ -45,7 +45,7 @@ static void free_removal(struct removal *m)
     free(m);
 }
 
-/* ---- who asked for what */
+/* ---- which request removed which run */
 
 static void note(struct bit_runs *runs, const char *request_id, const char *id)
 {
@@ -69,7 +69,7 @@ bool bit_removal_find(const struct bit_runs *runs, const char *request_id, char 
 
 /* ---- on the pool */
 
-/* The new name is durable before anything in it goes: else a power cut could bring back half a run. */
+/* The new name is made durable before anything is removed: otherwise a power cut could bring back half a run. */
 static int rename_away(const struct removal *m)
 {
     char parent[BIT_CONFIG_PATH_MAX + 16];

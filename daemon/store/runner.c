@@ -83,7 +83,7 @@ static int apply_visit(void *arg, const Bit__JournalRecord *record)
     struct bit_runner *r = arg;
     const Bit__RunSubmitted *m = record->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED ? record->submitted : NULL;
 
-    if (m != NULL && strcmp(m->run, r->run.id) != 0) /* else a copied folder would train the other's run again */
+    if (m != NULL && strcmp(m->run, r->run.id) != 0) /* else the copy of a folder would train the other run again */
         return bit_fail(BIT_ECORRUPT, "this is the journal of %.32s: a copied folder is no run of its own", m->run);
     return bit_run_apply(&r->run, record);
 }
@@ -118,7 +118,7 @@ static int write_spec(struct bit_runner *r)
     return err;
 }
 
-/* For people alone: nothing reads it. */
+/* For people; bitd does not read it. */
 static int write_spec_text(struct bit_runner *r)
 {
     char *text = NULL, *path = bit_runner_path(r, "spec.txtpb");
@@ -148,7 +148,7 @@ static int make_folders(struct bit_runner *r)
     return 0;
 }
 
-/* The folder's own name is made durable too: a run that was answered is there after a power cut. */
+/* The folder's own name is made durable, too, so that a run that was confirmed survives a power cut. */
 static int fill_folder(struct bit_runner *r)
 {
     char *runs = bit_runner_path(r, "..");
@@ -174,7 +174,7 @@ int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec
 
     if (r == NULL)
         return bit_fail(-ENOMEM, "a run");
-    if (mkdir(r->dir, 0700) < 0) { /* what is there already is not ours to remove */
+    if (mkdir(r->dir, 0700) < 0) { /* an existing folder must not be removed */
         int err = bit_fail(-errno, "%s: %s", r->dir, strerror(errno));
         bit_runner_destroy(r);
         return err;
@@ -189,7 +189,7 @@ int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec
     return 0;
 }
 
-/* It was checked when it was taken in; but files can be written by others, and by other versions. */
+/* It was checked at submission, but the file may be from somebody else or from another version. */
 static int check_spec(Bit__RunSpec *spec, const char *path)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
@@ -257,13 +257,13 @@ int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, 
     return err;
 }
 
-/* What the machine is short of is no fault of the run's: bitd is begun again when there is more of it. */
+/* A shortage of the machine is not the run's fault: bitd must be restarted when there is more. */
 static bool is_shortage(int err)
 {
     return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
 }
 
-/* The run is kept as it was up to the damage, and never touched again. */
+/* The run stays as it was before the damage, and is never changed again. */
 static void mark_corrupt(struct bit_runner *r, int err)
 {
     bit_error(err == BIT_ECORRUPT ? "journal damaged" : "journal not read", "run=%s text=%s", r->run.id,
@@ -275,7 +275,7 @@ static void mark_corrupt(struct bit_runner *r, int err)
     bit_format(r->run.reason, sizeof r->run.reason, "%s", bit_fail_text());
 }
 
-/* A journal without a record is what a crash leaves of a submission, unless the run was launched once. */
+/* An empty journal is what a crash during a submission leaves, unless the run was launched. */
 static int check_half_made(struct bit_runner *r)
 {
     char *logs = bit_runner_path(r, "logs");
@@ -407,7 +407,7 @@ static void on_retry(uv_timer_t *timer)
     while (done < r->pending_count &&
            bit_journal_append(&r->journal, r->pending[done].bytes, r->pending[done].size, true) == 0)
         free(r->pending[done++].bytes);
-    if (done == r->pending_count) { /* perhaps there was none: what is promised waits for the folder, too */
+    if (done == r->pending_count) { /* it may have been 0: a run is also blocked while its folder is missing */
         unblock(r);
         return;
     }
@@ -415,7 +415,7 @@ static void on_retry(uv_timer_t *timer)
     memmove(r->pending, r->pending + done, r->pending_count * sizeof *r->pending);
 }
 
-/* Until the disk takes what it was given; a full disk tells nobody when it has room again. */
+/* Retried on a timer, because a full disk does not notify anybody when it has room again. */
 void bit_runner_block(struct bit_runner *r, const char *why)
 {
     if (uv_is_active((uv_handle_t *)&r->retry))
@@ -436,7 +436,7 @@ static void hold(struct bit_runner *r, uint8_t *bytes, size_t size, const char *
     bit_runner_block(r, why);
 }
 
-/* The world made a record that no journal may hold. The run ends with that reason; bitd and its other runs go on. */
+/* A record cannot be encoded. The run ends with that reason; bitd and its other runs go on. */
 static void give_up(struct bit_runner *r, int err)
 {
     char reason[BIT_RUN_REASON_MAX];
@@ -458,7 +458,7 @@ void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record)
 
     BIT_ASSERT(!r->corrupt);
     int err = r->given_up ? -ECANCELED : encode_next(r, record, &bytes, &size);
-    BIT_ASSERT(err != -ENOMEM); /* as in hold(): without these few bytes nothing can be written down */
+    BIT_ASSERT(err != -ENOMEM); /* as in hold(): without these few bytes nothing can be recorded */
     if (err < 0) {
         give_up(r, err);
         return;

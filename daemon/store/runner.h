@@ -1,4 +1,4 @@
-/* One run as the daemon holds it: its state, its journal, and its job while there is one. */
+/* One run as the daemon holds it: its state, its journal, and its job while it has one. */
 #ifndef BIT_DAEMON_RUNNER_H
 #define BIT_DAEMON_RUNNER_H
 
@@ -16,16 +16,16 @@ struct bit_job;
 struct bit_runner;
 struct bit_runs;
 
-/* Whom a run tells; the first argument is the owner of the table. */
+/* What a run reports to the owner of the table of runs, which is the first argument. */
 struct bit_runner_ops {
-    /* Something that people see is another: whoever waits for the run looks again. */
+    /* Something visible has changed: clients that wait for the run must look again. */
     void (*changed)(void *owner, struct bit_runner *r);
-    /* The disk does not take its records any more, or takes them again. */
+    /* The disk no longer accepts the run's records, or accepts them again. */
     void (*blocked)(void *owner, struct bit_runner *r);
     void (*unblocked)(void *owner, struct bit_runner *r);
-    /* Nothing more can be written of it: a job that it has must be ended now. err is 0 or why the run failed. */
+    /* Nothing more can be written for the run: its job, if any, must be ended now. err: 0, or why the run failed. */
     void (*unwritable)(void *owner, struct bit_runner *r, int err, const char *why);
-    /* A slot is free, or a run is queued: start what may start. */
+    /* A slot is free or a run is queued: start what may start. */
     void (*schedule)(void *owner);
 };
 
@@ -39,16 +39,16 @@ struct bit_runner {
     struct bit_tensorboard *tensorboard; /* TensorBoard scalars of this launch, or NULL */
     bool corrupt;                        /* the journal is damaged: nothing may be appended */
     char withheld[BIT_ERR_TEXT_MAX];     /* why this bitd does not launch it although it is queued; empty: it may */
-    bool given_up; /* a record could not be written as it was; the run has failed, and that is its last one */
-    bool removing; /* its folder goes: nobody may use it any more */
-    bool leaving;  /* freed when the sync that is under way has ended */
+    bool given_up; /* a record could not be encoded: the run has failed, and the record of that is its last */
+    bool removing; /* its folder is being removed: the run must not be used */
+    bool leaving;  /* freed when the present sync has ended */
     bool syncing;  /* an fdatasync is on the thread pool */
     uv_work_t sync_work;
-    bool sync_wanted;    /* something was appended; else its name alone is looked at */
+    bool sync_wanted;    /* something was appended; otherwise only the file's name is checked */
     uint64_t sync_bytes; /* of the journal, when it began */
     int sync_err, look_err;
 
-    /* Records that the disk did not take, in order. While there are any the run stands still. */
+    /* Records that the disk did not accept, in order. While there are any, the run stands still. */
     struct bit_runner_pending {
         uint8_t *bytes;
         size_t size;
@@ -58,28 +58,36 @@ struct bit_runner {
     uv_timer_t retry;
 };
 
-/** Make a run's folder, with spec and an empty journal. Takes ownership of spec in every case. Errors: -errno. */
+/**
+ * Make a run's folder, with its specification and an empty journal. Takes ownership of spec in every case. Errors:
+ * -errno.
+ */
 int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out);
-/** Replay the run in STATE/runs/r<number>. A damaged one is loaded as failed and says where. Errors: -errno, -ENOMEM;
- * BIT_ECORRUPT if not even its spec can be read. */
+/**
+ * Replay the run in STATE/runs/r<number>. A damaged one is loaded as failed, with where it is damaged as its reason.
+ * Errors: -errno, -ENOMEM; BIT_ECORRUPT if its specification cannot be read.
+ */
 int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out);
-/** The run of this folder before its first record: its specification, and of a fork its parent's steps; into an
- * uninitialised `out` (bit_run_finish). From any thread. Errors: as bit_runner_load. */
+/**
+ * The run of this folder before its first record: its specification and, for a fork, its parent's steps. `out` is
+ * uninitialised (bit_run_finish). From any thread. Errors: as bit_runner_load.
+ */
 int bit_runner_begin(const char *dir, uint64_t number, struct bit_run *out);
-/** The run of this folder as the first journal_bytes bytes of its journal tell it, with the results of its steps; into
- * an uninitialised `out` (bit_run_finish). From any thread. Errors: as bit_runner_load. */
+/**
+ * The run of this folder after the first journal_bytes bytes of its journal, with the results of its steps. `out` is
+ * uninitialised (bit_run_finish). From any thread. Errors: as bit_runner_load.
+ */
 int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, struct bit_run *out);
-/** Frees it when the loop has closed its handle, and a sync under way has ended. There is no job any more. */
+/** Freed once the loop has closed its handle and a sync in progress has ended. It must have no job. */
 void bit_runner_destroy(struct bit_runner *r);
 
 /**
- * Journal a record (numbered and dated here), apply it, tell whoever waits. Where the disk does not take it, the run is
- * blocked until it does: the record counts here and is in no answer yet. A record that no journal may hold (too
- * large, or with a number that is none) fails the run instead, with that reason, and its job is ended: what comes
- * after it for this run is dropped.
+ * Number, date, journal and apply a record, and report the change. If the disk does not accept it, the run is blocked
+ * until it does: the record is applied, but no answer includes it yet. A record that cannot be encoded (too large, or
+ * with NaN) fails the run instead, with that reason, and its job is ended; later records of this run are dropped.
  */
 void bit_runner_record(struct bit_runner *r, Bit__JournalRecord *record);
-/** The same for what a client is waiting to have confirmed: on failure nothing has happened. Errors: -errno. */
+/** The same for a client's request that must be confirmed: on failure nothing has happened. Errors: -errno. */
 int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record);
 /* A record in one line: bit_record(r, LOST, lost, &m). The kind and the field are those of JournalRecord's `what`. */
 #define BIT_RECORD(KIND, field_, message)                                                                              \
@@ -92,26 +100,28 @@ int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record);
 /** StateChanged, with a reason. */
 void bit_runner_set_state(struct bit_runner *r, Bit__RunState state, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/** The same for a client's request, which the record names, so that one is never there without the other. Errors: as
- * bit_runner_try_record. */
+/**
+ * The same for a client's request, which is part of the record, so that neither is journalled without the other.
+ * Errors: as bit_runner_try_record.
+ */
 int bit_runner_try_state(struct bit_runner *r, Bit__RunState state, Bit__Mutation *asked, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /** StateChanged FAILED. */
 void bit_runner_fail(struct bit_runner *r, int exit_code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool bit_runner_is_blocked(const struct bit_runner *r);
-/** Queued, and not to be launched by this bitd as things are (`withheld` says why). */
+/** Queued, but not to be launched by this bitd at present (`withheld` says why). */
 bool bit_runner_is_withheld(const struct bit_runner *r);
-/** Tell whoever waits for this run to look again. */
+/** Report that this run has changed. */
 void bit_runner_changed(struct bit_runner *r);
-/** Stand still until the disk takes what it was given. */
+/** Stop the run until the disk accepts its records. */
 void bit_runner_block(struct bit_runner *r, const char *why);
 
-/** The spec.pb of a run in folder `dir`; what later versions added is set. Errors: -errno; BIT_ECORRUPT. */
+/** Read spec.pb in folder `dir`; fields that later versions added are set. Errors: -errno; BIT_ECORRUPT. */
 int bit_runner_read_spec(const char *dir, Bit__RunSpec **out);
-/** A path below the run's folder, heap; NULL when memory ran out. */
+/** A path below the run's folder, heap; NULL: no memory. */
 char *bit_runner_path(const struct bit_runner *r, const char *rest);
 
-/** Of bitd's own user, or root: his rights are bitd's. */
+/** Whether the run is of bitd's own user or of root, who have all of bitd's rights. */
 bool bit_runner_is_own(const struct bit_runner *r);
 
 #endif

@@ -73,7 +73,7 @@ void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r)
     bit_runner_destroy(r);
 }
 
-/* ---- those that are there */
+/* ---- existing runs */
 
 struct bit_runner *bit_runs_find(const struct bit_runs *runs, const char *id)
 {
@@ -116,9 +116,9 @@ void bit_runs_schedule(struct bit_runs *runs)
     runs->ops->schedule(runs->owner);
 }
 
-/* ---- one more */
+/* ---- a new run */
 
-/* Ids like r3 are given by every bitd; this is nobody else's. */
+/* Every bitd has ids such as r3; this identity is unique. */
 static int draw_identity(char out[BIT_RUN_IDENTITY + 1])
 {
     uint8_t random[BIT_RUN_IDENTITY / 2];
@@ -209,7 +209,7 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmit
         err = copy_facts(facts, r);
     if (err == 0)
         err = record_submitted(r, asked, fork);
-    if (err == 0) /* before anybody is told the number */
+    if (err == 0) /* before the number is reported */
         err = bit_run_numbers_keep(runs->env->config->state, runs->next_number);
     if (err == 0)
         err = append_runner(runs, r);
@@ -228,7 +228,7 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmit
 
 /* ---- when bitd starts */
 
-/* A run that a bitd was killed over, or an older one made, counts by its folder. */
+/* Runs whose number is not in the file, because bitd was killed or is an older one, count by their folder. */
 static int load_numbers(struct bit_runs *runs)
 {
     const char *state = runs->env->config->state;
@@ -252,7 +252,7 @@ static int load_one(struct bit_runs *runs, uint64_t number)
         bit_error("run not loaded", "run=r%" PRIu64 " text=%s", number, bit_fail_text());
         return err == -ENOMEM || err == -EMFILE || err == -ENFILE ? err : 0;
     }
-    if (!r->corrupt && r->run.seq == 0) { /* it was never answered: a crash in the middle of a submission */
+    if (!r->corrupt && r->run.seq == 0) { /* no client was answered: a crash in the middle of a submission */
         bit_warn("half-made run removed", "run=%s", r->run.id);
         bit_dir_remove(r->dir);
         bit_runner_destroy(r);

@@ -18,9 +18,9 @@
 
 BIT_LOG_TOPIC("sweep_life");
 
-#define READ_AGAIN_MS 10000 /* after a checkpoint that could not be read */
+#define READ_AGAIN_MS 10000 /* after a checkpoint could not be read */
 
-/* Where a fork begins, being read on the pool. */
+/* A fork's origin, being read on the pool. */
 struct reading {
     uv_work_t work;
     struct bit_sweeps *sweeps;
@@ -31,7 +31,7 @@ struct reading {
     char text[BIT_ERR_TEXT_MAX];
 };
 
-/* ---- what is noted */
+/* ---- progress */
 
 static void keep(struct bit_sweeps *sweeps, struct bit_sweep *s)
 {
@@ -40,7 +40,7 @@ static void keep(struct bit_sweeps *sweeps, struct bit_sweep *s)
     sweeps->changed(sweeps->owner, s);
 }
 
-/* Of what keeps the next run from being made each reason is told once. */
+/* Note why the next run cannot be made yet; each reason is reported once. */
 static void wait_for(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch)
 {
     if (strcmp(s->waits, bit_fail_text()) == 0)
@@ -50,9 +50,9 @@ static void wait_for(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t bran
     keep(sweeps, s);
 }
 
-/* ---- a run is made */
+/* ---- making a run */
 
-/* Its checkpoints are those of its specification, and those that branches begin from that are still to come. */
+/* The branch's specification, with checkpoints added where branches that are still to be made begin from it. */
 static Bit__RunSpec *make_spec(const struct bit_sweep *s, size_t branch)
 {
     Bit__RunSpec *spec = bit_msg_clone(s->plan->spec[branch]);
@@ -66,7 +66,7 @@ static Bit__RunSpec *make_spec(const struct bit_sweep *s, size_t branch)
             return NULL;
         }
     }
-    if (spec != NULL && !bit_sweep_state_is_root(s, branch)) { /* the weights are the checkpoint's */
+    if (spec != NULL && !bit_sweep_state_is_root(s, branch)) { /* the weights come from the checkpoint */
         free(spec->model->init_from);
         spec->model->init_from = NULL;
     }
@@ -82,7 +82,7 @@ static int add(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch, co
 
     if (spec == NULL)
         return bit_fail(-ENOMEM, "a run of %s", s->id);
-    char *id = malloc(BIT_RUN_ID_MAX); /* before the run is there: it must be noted then */
+    char *id = malloc(BIT_RUN_ID_MAX); /* allocated first: once the run exists, it must be noted */
     if (id == NULL) {
         bit_msg_free(spec);
         return bit_fail(-ENOMEM, "a run of %s", s->id);
@@ -116,7 +116,7 @@ static int add(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch, co
     return 0;
 }
 
-/* ---- a fork */
+/* ---- making a fork */
 
 static void read_in_pool(uv_work_t *work)
 {
@@ -132,7 +132,7 @@ static bool is_damaged(int err)
     return err == BIT_ECORRUPT || err == BIT_EDIFFERS || err == -ENOENT;
 }
 
-/* Whether the branch is still to begin there: the sweep, the parent and its plan may have become others meanwhile. */
+/* Whether the branch must still begin there: the sweep, the parent and its plan may have changed meanwhile. */
 static bool is_wanted(const struct reading *p, const struct bit_sweep *s, const struct bit_runner *parent)
 {
     return s != NULL && parent != NULL && !s->progress->paused && !bit_sweep_state_is_settled(s, p->branch) &&
@@ -194,7 +194,7 @@ static int begin_fork(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t bra
     return 0;
 }
 
-/* ---- another place */
+/* ---- another parent */
 
 static void replan(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch)
 {
@@ -224,7 +224,7 @@ static void replan(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch
 
 /* ---- looking */
 
-/* Returns below 0 if nothing more can be made now. */
+/* Returns < 0 if nothing more can be made now. */
 static int look_at_branch(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch)
 {
     if (bit_sweep_parents_is_lost(s, sweeps->runs, branch))

@@ -1,7 +1,7 @@
 /*
- * The life of sweeps: each run is made when it can be, roots at once, a fork as soon as its parent's checkpoint is
- * durable. Whatever state bitd is killed in, looking again goes on from there: a run that was made says in its first
- * record which branch it is.
+ * The life of sweeps: each run is made as soon as possible, a root at once, a fork when its parent's checkpoint is
+ * durable. After a crash in any state, looking again continues from there, because a run's first record names its
+ * branch.
  */
 #ifndef BIT_DAEMON_SWEEP_LIFE_H
 #define BIT_DAEMON_SWEEP_LIFE_H
@@ -10,11 +10,11 @@
 
 #include "daemon/store/sweeps.h"
 
-/** Make what can be made. */
+/** Make every run that can be made now. */
 void bit_sweep_life_look(struct bit_sweeps *sweeps);
-/** Do so when the loop is back: for those who are in the middle of something. */
+/** The same, from the next turn of the loop, for callers that are in the middle of something. */
 void bit_sweep_life_look_soon(struct bit_sweeps *sweeps);
-/** Whether runs are still to be made that nobody holds back. */
+/** Whether a sweep that is not paused has runs still to be made. */
 bool bit_sweep_life_has_work(const struct bit_sweeps *sweeps);
 
 #endif

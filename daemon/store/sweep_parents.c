@@ -3,7 +3,7 @@
 #include "daemon/store/runs.h"
 #include "proto/check.h"
 
-/* ---- is it the trunk that it was planned to be */
+/* ---- whether a run is the parent that was planned */
 
 static bool edits_match(const struct bit_run *run, const Bit__RunSpec *branch, uint64_t step)
 {
@@ -36,7 +36,7 @@ bool bit_sweep_parents_match(const struct bit_run *run, const Bit__RunSpec *bran
     return run->rewinds.base == 0 && switch_matches(run, branch, step) && edits_match(run, branch, step);
 }
 
-/* ---- will it have a checkpoint */
+/* ---- whether it will have a checkpoint */
 
 static bool goes_on(const struct bit_runner *r)
 {
@@ -84,7 +84,7 @@ static uint64_t better(const struct bit_run *run, uint64_t best, uint64_t step, 
     return step <= most && step > run->step_max && step > best ? step : best;
 }
 
-/* The same of those that it is still to write. */
+/* The same for checkpoints that it has yet to write. */
 static uint64_t last_to_come(const struct bit_runner *r, const Bit__RunSpec *branch, uint64_t most)
 {
     const Bit__CheckpointSpec *c = r->run.spec->checkpoint;
@@ -102,9 +102,9 @@ static uint64_t last_to_come(const struct bit_runner *r, const Bit__RunSpec *bra
     return best > 0 && bit_sweep_parents_match(&r->run, branch, best) ? best : 0;
 }
 
-/* ---- another place */
+/* ---- another parent */
 
-/* Whether q would begin only once `branch` has. */
+/* Whether q has yet to begin and would do so only after `branch`. */
 static bool descends(const struct bit_sweep *s, const struct bit_runs *runs, size_t q, size_t branch)
 {
     for (size_t i = 0; i < s->plan->n_branch && bit_sweep_state_run(s, runs, q) == NULL; i++) {
@@ -117,7 +117,7 @@ static bool descends(const struct bit_sweep *s, const struct bit_runs *runs, siz
     return false;
 }
 
-/* One that is still to begin is asked for the checkpoint. */
+/* A branch that has not begun can be asked for the checkpoint. */
 static uint64_t of_branch_to_come(const struct bit_sweep *s, const struct bit_runs *runs, size_t q, size_t branch,
                                   uint64_t common)
 {

@@ -20,7 +20,7 @@ BIT_LOG_TOPIC("sweep");
 
 #define FILE_BYTES_MAX   (8u << 20)
 #define DECODE_BYTES_MAX (128u << 20)
-#define EVENTS_MAX       64 /* remembered, the newest */
+#define EVENTS_MAX       64 /* the newest are kept */
 
 struct bit_sweep *bit_sweep_state_create(Bit__SweepPlanned *plan, Bit__SweepProgress *progress)
 {
@@ -82,7 +82,7 @@ int bit_sweep_state_keep(const struct bit_sweep *s)
     return write_message(s->dir, "state.pb", &s->progress->base);
 }
 
-/* state.pb first: a folder with sweep.pb is a sweep. */
+/* state.pb first: a folder with sweep.pb counts as a sweep. */
 int bit_sweep_state_write(const struct bit_sweep *s)
 {
     int err = bit_sweep_state_keep(s);
@@ -123,7 +123,7 @@ int bit_sweep_state_read(const char *dir, uint64_t number, struct bit_sweep **ou
     return err;
 }
 
-/* ---- what happened */
+/* ---- its events */
 
 static void add_event(Bit__SweepProgress *p, Bit__SweepEvent *event)
 {

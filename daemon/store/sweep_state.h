@@ -1,7 +1,7 @@
 /*
- * One sweep: what was planned, how far it is, and its runs. In STATE/sweeps/sN lie sweep.pb, which is written once, and
- * state.pb, which is replaced whole before anybody is told of a change. Which branch a run is stands in the first
- * record of its journal, so that a bitd that is killed before state.pb knows of a run makes none twice.
+ * One sweep: its plan, its progress, and its runs. STATE/sweeps/sN holds sweep.pb, which is written once, and state.pb,
+ * which is replaced as a whole before a change is reported. A run's first journal record names its branch, so that a
+ * bitd that was killed before writing a run to state.pb does not make it twice.
  */
 #ifndef BIT_DAEMON_SWEEP_STATE_H
 #define BIT_DAEMON_SWEEP_STATE_H
@@ -17,14 +17,14 @@ struct bit_runner;
 struct bit_runs;
 
 struct bit_sweep {
-    char id[BIT_RUN_ID_MAX]; /* "s1"; of a dry run empty */
+    char id[BIT_RUN_ID_MAX]; /* "s1"; empty for a dry run */
     uint64_t number;
     char *dir;
     Bit__SweepPlanned *plan;
     Bit__SweepProgress *progress;
-    bool making;                  /* where a fork begins is being read on the pool */
-    uint64_t again_ms;            /* of the loop: none is read before that */
-    char waits[BIT_ERR_TEXT_MAX]; /* why the next run cannot be made yet, for people; empty: nothing keeps it */
+    bool making;                  /* the thread pool is reading a fork's origin */
+    uint64_t again_ms;            /* loop time before which no fork's origin is read */
+    char waits[BIT_ERR_TEXT_MAX]; /* why the next run cannot be made yet, for people; empty: no reason */
 };
 
 /** Takes ownership of both in every case. NULL: no memory. */
@@ -32,20 +32,20 @@ struct bit_sweep *bit_sweep_state_create(Bit__SweepPlanned *plan, Bit__SweepProg
 /** NULL is fine. */
 void bit_sweep_state_destroy(struct bit_sweep *s);
 
-/** Write what it is, into its folder, which is there: from then on it is a sweep. Errors: -errno. */
+/** Write both files into its folder, which exists: from then on it is a sweep. Errors: -errno. */
 int bit_sweep_state_write(const struct bit_sweep *s);
 /** Read it. Errors: BIT_ECORRUPT, -errno, -ENOMEM. */
 int bit_sweep_state_read(const char *dir, uint64_t number, struct bit_sweep **out);
 /** Replace state.pb. Errors: -errno. */
 int bit_sweep_state_keep(const struct bit_sweep *s);
-/** Note what happened, in state.pb with the next bit_sweep_state_keep, and in the log now. branch: an index, or -1. */
+/** Add an event, written to state.pb by the next bit_sweep_state_keep, and log it now. branch: an index, or -1. */
 void bit_sweep_state_tell(struct bit_sweep *s, int branch, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/** Note the runs that were made of it and are not in state.pb yet. Errors: -ENOMEM. */
+/** Note its runs that are not in state.pb yet. Errors: -ENOMEM. */
 int bit_sweep_state_find_runs(struct bit_sweep *s, const struct bit_runs *runs);
-/** The run of a branch, or NULL: not there yet, or removed. */
+/** The run of a branch, or NULL if it is not made yet or was removed. */
 struct bit_runner *bit_sweep_state_run(const struct bit_sweep *s, const struct bit_runs *runs, size_t branch);
-/** Whether it was made, whatever became of it; or never will be. */
+/** Whether the branch's run was made, whatever became of it, or never will be. */
 bool bit_sweep_state_is_settled(const struct bit_sweep *s, size_t branch);
 /** Whether the branch begins at step 1. */
 bool bit_sweep_state_is_root(const struct bit_sweep *s, size_t branch);

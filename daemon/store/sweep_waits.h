@@ -1,4 +1,4 @@
-/* Which runs branches of a sweep are still to begin from. */
+/* Which runs branches of a sweep have yet to begin from. */
 #ifndef BIT_DAEMON_SWEEP_WAITS_H
 #define BIT_DAEMON_SWEEP_WAITS_H
 
@@ -6,7 +6,7 @@
 
 struct bit_runner;
 
-/** The label of a branch that is still to begin from this run's checkpoint `step` (0: from any); NULL: none is. */
+/** The label of a branch that has yet to begin from this run's checkpoint `step` (0: from any); NULL: none. */
 const char *bit_sweep_waits_find(const struct bit_runner *r, uint64_t step);
 
 #endif

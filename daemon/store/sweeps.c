@@ -51,9 +51,9 @@ static int append(struct bit_sweeps *sweeps, struct bit_sweep *s)
     return 0;
 }
 
-/* ---- those that are there */
+/* ---- existing sweeps */
 
-/* 7 of "s7", and 0 of every name that bitd does not write. */
+/* 7 for "s7", and 0 for every name that bitd does not write. */
 static uint64_t number_of(const char *name)
 {
     char again[BIT_RUN_ID_MAX];
@@ -70,7 +70,7 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* A folder without sweep.pb was promised to nobody, or is a removed sweep's, whose number is not given again. */
+/* A folder without sweep.pb was never confirmed, or its sweep was removed; its number is not given again. */
 static int load_one(struct bit_sweeps *sweeps, const char *folder, const char *name)
 {
     const uint64_t number = number_of(name);
@@ -92,7 +92,7 @@ static int load_one(struct bit_sweeps *sweeps, const char *folder, const char *n
     return err == 0 ? append(sweeps, s) : err;
 }
 
-/* Those whose folder somebody removed count by their runs. */
+/* Sweeps whose folder was removed by hand count by their runs. */
 static void count_runs(struct bit_sweeps *sweeps)
 {
     for (size_t i = 0; i < sweeps->runs->count; i++)
@@ -132,7 +132,7 @@ struct bit_sweep *bit_sweeps_find_request(const struct bit_sweeps *sweeps, const
     return NULL;
 }
 
-/* ---- one more, one less */
+/* ---- adding and removing */
 
 static int make_folder(struct bit_sweeps *sweeps, struct bit_sweep *s)
 {
@@ -173,7 +173,7 @@ int bit_sweeps_add(struct bit_sweeps *sweeps, struct bit_sweep *s, int (*keep)(v
     return 0;
 }
 
-/* The folder stays, empty: its number is not given again. */
+/* The folder stays, empty, so that its number is not given again. */
 int bit_sweeps_unlink(const struct bit_sweep *s)
 {
     static const char *const others[] = {"state.pb", "data.pb", "init.pb"};

@@ -82,7 +82,7 @@ static void note_step(struct bit_tensorboard *board, double wall_s, const Bit__S
     uint8_t record[RECORD_BYTES_MAX];
     struct scalars s = {.count = 0};
 
-    if (m->loss != 0 || !m->skipped) { /* else it is NaN or infinite */
+    if (m->loss != 0 || !m->skipped) { /* otherwise it was NaN or infinite */
         add(&s, "train/CrossEntropyLoss", m->loss);
         add(&s, "train/Perplexity", exp(m->loss));
     }
@@ -103,8 +103,8 @@ static void note_step(struct bit_tensorboard *board, double wall_s, const Bit__S
     put(board, record, bit_event_scalars(wall_s, (int64_t)m->step, s.item, s.count, record, sizeof record));
 }
 
-/* Each precision is a curve of its own, so that a tag means one thing on both sides of the switch: in 16-bit the
- * ternary one is what a switch at that step would begin with, and the switch continues it. */
+/* Each precision has its own tag, so that a tag means the same before and after the switch. In 16-bit, the ternary
+ * curve is what a switch at that step would begin with, and the switch continues it. */
 static const char *suffix_of(Bit__Precision precision)
 {
     return precision == BIT__PRECISION__TERNARY ? "-ternary" : "-16bit";
@@ -112,7 +112,7 @@ static const char *suffix_of(Bit__Precision precision)
 
 static void note_evaluation(struct bit_tensorboard *board, double wall_s, const Bit__EvaluateReport *m)
 {
-    if (m->has_part) /* what a part costs is a number, and no curve */
+    if (m->has_part) /* the cost of a part is a single number, not a curve */
         return;
     uint8_t record[RECORD_BYTES_MAX];
     char loss[BIT_NAME_MAX + 64], perplexity[BIT_NAME_MAX + 64], bits[BIT_NAME_MAX + 64];
@@ -129,7 +129,7 @@ static void note_evaluation(struct bit_tensorboard *board, double wall_s, const 
     put(board, record, bit_event_scalars(wall_s, (int64_t)m->after_step, s.item, s.count, record, sizeof record));
 }
 
-/* The tags are OLMo's, with the precision. */
+/* OLMo's tags, with the precision added. */
 static void note_task(struct bit_tensorboard *board, double wall_s, const Bit__TaskResult *m)
 {
     static const char *const metric[] = {

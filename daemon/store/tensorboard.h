@@ -4,8 +4,10 @@
 
 #include "daemon/store/runner.h"
 
-/** Write what a journal record says, opening the file first where there is none. Failures are logged once, and cost
- * the curves only. */
+/**
+ * Write the scalars of a journal record, opening the file first if necessary. Failures are logged once; only the curves
+ * are lost.
+ */
 void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record);
 void bit_tensorboard_flush(struct bit_tensorboard *board);
 /** NULL is fine. */

@@ -19,8 +19,8 @@
 /*
  * Variables that decide what is loaded, run, read or written by the programs on the way from bitd to the ranks: the
  * dynamic linker and C library, shells, interpreters, Slurm, Open MPI and PMIx, UCX, libfabric, NCCL, CUDA, OpenMP,
- * sanitizers, and libraries' own settings for files and plugins. Names of files end alike everywhere, so endings catch
- * what no list has.
+ * sanitizers, and libraries' own settings for files and plugins. The patterns for endings (*PATH, *_FILE, ...) catch
+ * variables of programs that are not listed.
  */
 static const char *const never[] = {
     /* the linker, the C library, and where it looks for its own files */
@@ -42,7 +42,7 @@ static const char *const never[] = {
     "LANGUAGE",
     "TEXTDOMAIN*",
     "OUTPUT_CHARSET",
-    /* who and where one is */
+    /* user, folders, services */
     "PATH",
     "HOME",
     "USER",
@@ -198,7 +198,7 @@ bool bit_allow_is_never(const char *name)
     return false;
 }
 
-/* The next word of a list, copied; false after the last. Never longer than a setting is. */
+/* Copies the next word of a list; false after the last. No word is longer than a setting. */
 static bool next_word(const char **list, char out[BIT_ALLOW_MAX])
 {
     *list += strspn(*list, BETWEEN);
@@ -265,7 +265,8 @@ int bit_allow_check_variables(const char *list)
 
 /* ---- a specification */
 
-/* "NAME" or "NAME=VALUE", by a word of a list: the same, its name with any value, or a name that begins so. */
+/* Whether a word of the list names `item`, which is "NAME" or "NAME=VALUE": the word is equal to it, is its NAME, or is
+ * a prefix of it followed by "*". */
 static bool is_named(const char *list, const char *item)
 {
     char word[BIT_ALLOW_MAX];
@@ -284,7 +285,7 @@ static const char *place_of(const struct bit_config *config)
     return config->file[0] != '\0' ? config->file : "bitd's settings";
 }
 
-/* How the list `field` of a specification is checked: `list` is what the setting `key` allows. */
+/* How `field` of a specification is checked: against `list`, the value of the setting `key`. */
 struct rule {
     const struct bit_config *config;
     const char *field, *key, *list;
@@ -302,7 +303,7 @@ static void refuse(const struct rule *r, size_t i, const char *item, const char 
                          why);
 }
 
-/* What the table of options refuses was reported when the specification was checked. */
+/* Options that the table refuses (known < 0) are reported by bit_spec_check_slurm_options. */
 static void check_argument(const struct rule *r, enum bit_slurm_tool tool, size_t i, const char *item)
 {
     char why[200];
@@ -365,7 +366,7 @@ int bit_allow_launch(const struct bit_config *config, const Bit__RunSpec *spec, 
     struct bit_problems *problems = own ? NULL : calloc(1, sizeof *problems);
 
     if (own)
-        return 0; /* his own runs go on under whatever rules they were accepted */
+        return 0; /* runs of bitd's user keep the rules under which they were accepted */
     if (problems == NULL)
         return bit_fail(-ENOMEM, "a check of what Slurm is asked for");
     int err = bit_allow_check(config, spec, own, problems);

@@ -23,7 +23,7 @@ struct command {
     struct bit_child_output result;
     bit_child_output_done *done;
     void *arg;
-    int waiting; /* for the exit and for the ends of both streams */
+    int waiting; /* events still awaited: the exit and the ends of both streams */
     int handles;
 };
 
@@ -83,7 +83,7 @@ static void on_read(uv_stream_t *pipe, ssize_t n, const uv_buf_t *buf)
         stream_of(c, pipe)->bytes += (size_t)n;
         return;
     }
-    uv_close((uv_handle_t *)pipe, on_closed); /* its end, or BIT_CHILD_OUTPUT_MAX bytes */
+    uv_close((uv_handle_t *)pipe, on_closed); /* end of file, or UV_ENOBUFS at BIT_CHILD_OUTPUT_MAX bytes */
     one_less(c);
 }
 

@@ -1,4 +1,4 @@
-/* A short command run to its end beside everything else: squeue, sbatch, bitworker --plan. */
+/* Runs a short command to its end without blocking the loop: squeue, sbatch, bitworker --plan. */
 #ifndef BIT_DAEMON_CHILD_RUN_H
 #define BIT_DAEMON_CHILD_RUN_H
 
@@ -7,12 +7,12 @@
 
 #include "proto/child_output.h"
 
-/* The result is borrowed for the call. */
+/* `result` is valid during the call only. */
 typedef void bit_child_output_done(void *arg, const struct bit_child_output *result);
 
 /**
- * Run argv[0] (from PATH if it has no slash) with nothing to read, for timeout_ms at most. done is always called, from
- * the loop and never before this returns.
+ * Run argv[0] (from PATH if it has no slash) with empty input, for timeout_ms at most. done is always called, from the
+ * loop and never before this returns.
  * Ownership   argv is not needed afterwards
  * Errors      -ENOMEM; done is not called then
  */

@@ -36,12 +36,12 @@ enum kind {
 
 struct key {
     const char *name;
-    const char *help; /* one line or two, and part of the manual */
+    const char *help; /* one line or two; also in the manual */
     enum kind kind;
     size_t offset;
-    uint64_t least, most; /* TEXT: most is the room, with its NUL */
-    const char *group;    /* the first of a group: what it is about */
-    const char *without;  /* what is done where it is not set; NULL: its value in bit_config_init */
+    uint64_t least, most; /* TEXT: most is the buffer's size, including the NUL */
+    const char *group;    /* the group's title, for the first setting of a group */
+    const char *without;  /* describes the default; NULL: the default is the value in bit_config_init */
 };
 
 #define AT(member)         offsetof(struct bit_config, member)
@@ -51,7 +51,7 @@ struct key {
 #define HOOK_OF(which)     HOOK, AT(hook[which]), 0, BIT_HOOK_MAX
 #define LIST_OF(k, member) k, AT(member), 0, BIT_ALLOW_MAX
 
-/* Times are written in seconds, with a fraction if need be. */
+/* Times in the file are in seconds and may have a fraction. */
 static const struct key keys[] = {
     {"state", "Where runs live.", TEXT_OF(state), "Where it is",
      "$XDG_STATE_HOME/bitd, or ~/.local/state/bitd; absolute, no ~ here"},
@@ -246,7 +246,7 @@ static int set_text(char *field, const struct key *key, const char *value)
     return 0;
 }
 
-/* Looked at now, so that a mistake is told with file and line; bound when the daemon starts. */
+/* Parsed here so that an error names file and line; the address is bound when the daemon starts. */
 static int set_address(char *field, const struct key *key, const char *value)
 {
     struct bit_address address;
@@ -274,7 +274,7 @@ static int set_list(char *field, const struct key *key, const char *value)
     return err < 0 ? bit_fail_within(err, "%s", key->name) : set_text(field, key, value);
 }
 
-/* Looked for when it is run: it may come and go. */
+/* Whether the program exists is not checked: it is looked up at each call. */
 static int set_hook(char *field, const struct key *key, const char *value)
 {
     if (value[0] != '\0' && value[0] != '/')
@@ -428,7 +428,7 @@ static int make_absolute(char *path, size_t room, const char *what)
     return 0;
 }
 
-/* Clients are told these, and a message is UTF-8. */
+/* Texts are sent to clients, and strings in messages must be UTF-8. */
 static int check_texts(const struct bit_config *c)
 {
     for (size_t i = 0; i < BIT_COUNT(keys); i++) {
@@ -440,7 +440,7 @@ static int check_texts(const struct bit_config *c)
     return 0;
 }
 
-/* What is counted of a run is nobody else's business unless somebody says so. */
+/* Other hosts may read the numbers only if metrics_remote says so. */
 static int check_metrics(const struct bit_config *c)
 {
     struct bit_metrics_address address;
@@ -480,7 +480,7 @@ int bit_config_finish(struct bit_config *c)
     return err < 0 ? err : check_texts(c);
 }
 
-/* ---- what is said of them */
+/* ---- the settings' documentation */
 
 static const char *name_of_level(enum bit_log_level level)
 {

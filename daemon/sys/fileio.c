@@ -63,7 +63,7 @@ int bit_file_write(const char *path, const void *data, size_t bytes)
 int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would be waited for; bitd makes none */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* or open would block on a FIFO */
     int err = fd < 0 || fstat(fd, &st) < 0 ? bit_file_fail(-errno, path) : bit_regular_file_check(path, &st);
 
     if (err == 0)
@@ -100,7 +100,7 @@ int bit_dir_remove(const char *path)
     return err < 0 ? bit_fail(err, "%s: %s", path, strerror(-err)) : 0;
 }
 
-/* nftw passes nothing to what it calls. */
+/* nftw has no user pointer for its callback. */
 static _Thread_local uint64_t counted;
 
 static int count_entry(const char *path, const struct stat *st, int kind, struct FTW *where)

@@ -16,24 +16,24 @@ BIT_LOG_TOPIC("hooks");
 
 extern char **environ;
 
-/* One call that waits. */
+/* A waiting call. */
 struct call {
     struct call *next;
     struct bit_argv facts;
     char *input;
 };
 
-/* One hook of the settings; its handles are there while its program runs. */
+/* One hook of the settings. Its handles are open only while its program runs. */
 struct hook {
     struct bit_hooks *all;
-    const char *name, *line; /* "on_end", and its setting */
+    const char *name, *line; /* "on_end", and the setting's value */
     struct call *first, **last;
     int waiting;
     uv_process_t process;
     uv_timer_t timer;
-    int handles; /* that are not closed */
+    int handles; /* not closed yet */
     bool late;
-    bool failed, full; /* said already */
+    bool failed, full; /* logged already */
 };
 
 struct bit_hooks {
@@ -79,7 +79,7 @@ static void close_handles(struct hook *h)
         uv_close((uv_handle_t *)&h->process, on_closed);
 }
 
-/* ---- what came of it */
+/* ---- the end of a call */
 
 static void say_failed(struct hook *h, const char *why)
 {
@@ -109,7 +109,7 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal)
     close_handles(h);
 }
 
-/* It leads a group of its own, with all that it started. */
+/* The program leads a process group of its own; the whole group is killed. */
 static void on_late(uv_timer_t *timer)
 {
     struct hook *h = timer->data;
@@ -119,9 +119,9 @@ static void on_late(uv_timer_t *timer)
         uv_process_kill(&h->process, SIGKILL);
 }
 
-/* ---- begun */
+/* ---- the start of a call */
 
-/* In memory, so that nobody waits for it to be read. */
+/* A memfd: unlike a pipe, writing it never blocks. */
 static int open_input(const char *text)
 {
     const size_t bytes = strlen(text);
@@ -159,7 +159,7 @@ static int spawn(struct hook *h, struct bit_argv *words, struct bit_argv *env, i
     int err = uv_spawn(h->all->loop, &h->process, &options);
 
     h->process.data = h;
-    h->handles++; /* to be closed, spawned or not */
+    h->handles++; /* must be closed even if uv_spawn failed */
     return err < 0 ? bit_fail(err, "%s: %s", words->item[0], uv_strerror(err)) : 0;
 }
 
@@ -186,7 +186,7 @@ static int begin(struct hook *h, struct call *call)
     return err;
 }
 
-/* A program that could not be begun has handles to be closed, too: the next one begins after that. */
+/* If the program could not be started, its handles are closed first and on_closed begins the next call. */
 static void begin_next(struct hook *h)
 {
     struct call *call = h->first;
@@ -211,7 +211,7 @@ static void begin_next(struct hook *h)
     free_call(call);
 }
 
-/* ---- the settings' hooks */
+/* ---- all hooks */
 
 struct bit_hooks *bit_hooks_create(uv_loop_t *loop, const struct bit_config *config)
 {

@@ -11,9 +11,9 @@
 
 #define DIGITS_MAX 9
 
-/* A name in the making: what is written of it, and what of its element is still to be read. */
+/* The state of unfolding one element: the name as far as it is written. */
 struct unfolding {
-    const char *list; /* all of it, for messages */
+    const char *list; /* the whole list, for messages */
     struct bit_hosts *out;
     char name[BIT_HOST_NAME_MAX + 1];
 };
@@ -60,7 +60,7 @@ static int bad(const struct unfolding *u, const char *at)
     return bit_fail(BIT_EMESSAGE, "no list of nodes at byte %zu: '%.64s'", (size_t)(at - u->list), u->list);
 }
 
-/* The digits at *p, which is moved past them; how many there are is the width that numbers are padded to. */
+/* Reads the digits at *p and moves it past them. Their count is the width to which numbers are padded. */
 static int take_number(const struct unfolding *u, const char **p, const char *end, unsigned *value, int *width)
 {
     const char *begin = *p;
@@ -72,7 +72,7 @@ static int take_number(const struct unfolding *u, const char **p, const char *en
     return *width > 0 ? 0 : bad(u, begin);
 }
 
-/* One "3" or "07-12" of a bracket, each number followed by what comes after the bracket. */
+/* One "3" or "07-12" within brackets: each of its numbers, followed by the rest of the element after the bracket. */
 static int unfold_range(struct unfolding *u, const char **p, const char *close, const char *end, size_t have,
                         int groups)
 {
@@ -111,7 +111,7 @@ static int unfold_group(struct unfolding *u, const char *open, const char *end, 
     return err;
 }
 
-/* `have` bytes of the name are written; the rest of its element lies between `rest` and `end`. */
+/* `have` bytes of the name are written; the unread part of the element is from `rest` to `end`. */
 static int unfold(struct unfolding *u, const char *rest, const char *end, size_t have, int groups)
 {
     while (rest < end && *rest != '[') {
@@ -156,10 +156,10 @@ int bit_hosts_parse(const char *text, struct bit_hosts *out)
 
 /* ---- folding */
 
-/* A name as the digits at its end, and what comes before them. */
+/* A name split into its stem and the digits at its end. */
 struct numbered {
     const char *name;
-    int stem, width; /* width 0: no number that a list may count on from */
+    int stem, width; /* bytes of the stem, digits; width 0: no number that can be folded */
     unsigned value;
 };
 
@@ -171,7 +171,7 @@ static struct numbered split(const char *name)
         n.stem--;
         n.width++;
     }
-    if (n.stem == 0) /* a list's element begins with a name */
+    if (n.stem == 0) /* an element of a list must not begin with a bracket */
         n.width = 0;
     n.value = n.width > 0 ? (unsigned)strtoul(name + n.stem, NULL, 10) : 0;
     return n;
@@ -189,7 +189,7 @@ static void write_range(FILE *f, const struct numbered *first, const struct numb
         fprintf(f, "-%0*u", last->width, last->value);
 }
 
-/* The names from `at` on that have one stem and as many digits, as one element. Returns where the next one begins. */
+/* Writes the names from `at` on that have the same stem and width as one element. Returns the index after them. */
 static size_t write_element(FILE *f, const struct bit_hosts *hosts, size_t at)
 {
     struct numbered first = split(hosts->name[at]), last = first;

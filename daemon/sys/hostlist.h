@@ -1,4 +1,4 @@
-/* Names of nodes as Slurm folds them: "n[1-3,07],login" is n1, n2, n3, n07 and login. */
+/* Slurm's folded lists of node names: "n[1-3,07],login" is n1, n2, n3, n07 and login. */
 #ifndef BIT_DAEMON_HOSTLIST_H
 #define BIT_DAEMON_HOSTLIST_H
 
@@ -16,7 +16,7 @@ struct bit_hosts {
 
 /**
  * Unfold `text`; out is empty after a failure. Pure.
- * Errors      BIT_EMESSAGE for what is no list, with the place; BIT_ELIMIT above the limits; -ENOMEM
+ * Errors      BIT_EMESSAGE for a malformed list, with the byte; BIT_ELIMIT above the limits; -ENOMEM
  * Source      hostlist expressions of scontrol(1), "show hostnames"
  */
 int bit_hosts_parse(const char *text, struct bit_hosts *out);
@@ -26,11 +26,11 @@ bool bit_hosts_have(const struct bit_hosts *hosts, const char *name);
 /** Add a name. Errors: -ENOMEM, BIT_ELIMIT. */
 int bit_hosts_add(struct bit_hosts *hosts, const char *name);
 /**
- * The names as one list in their order, those that only count on folded: "n[0001-4500],login". Parsed, it is the same
- * names. Heap; NULL: -ENOMEM.
+ * The names as one list in their order, adjacent ones of one stem and width folded: "n[0001-4500],login". Parsing it
+ * gives the same names. Heap; NULL: -ENOMEM.
  */
 char *bit_hosts_fold(const struct bit_hosts *hosts);
-/** A list for people in `room` bytes: "n1,n2,..." where it is longer. */
+/** A list for people, at most `room` bytes: a longer one is cut and ends in "...". */
 void bit_hosts_brief(const char *list, char *out, size_t room);
 
 #endif

@@ -81,6 +81,6 @@ bool bit_listener_is_at(const struct bit_listener *l, const char *path)
 
 void bit_listener_close(struct bit_listener *l)
 {
-    bit_socket_place_close(&l->place); /* of one that was given it made nothing, and removes nothing */
+    bit_socket_place_close(&l->place); /* removes nothing if the socket was given */
     close_pipe(l);
 }

@@ -1,10 +1,10 @@
-/* bitd's log in a file of its own, instead of where its stderr goes. */
+/* bitd's log in a file of its own. */
 #ifndef BIT_DAEMON_LOG_FILE_H
 #define BIT_DAEMON_LOG_FILE_H
 
 /**
- * From here on stderr is the file at `path`, appended to, mode 0600 if it is new. Again after it was renamed, as
- * logrotate does: the lines that follow are in the new one.
+ * Redirect stderr to the file at `path`, appending; mode 0600 if it is new. Call it again after the file was renamed,
+ * as logrotate does: later lines go to a new file.
  * Errors      -errno, naming the file; stderr stays where it was
  */
 int bit_log_file_open(const char *path);

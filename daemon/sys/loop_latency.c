@@ -22,7 +22,7 @@ void bit_loop_latency_note(struct bit_loop_latency *l, uint64_t now_ns, uint64_t
     l->idle_ns = idle_ns;
 }
 
-/* Called once in each turn, right before the loop looks for events. */
+/* Called once in each turn, right before the loop polls for events. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     bit_loop_latency_note(prepare->data, uv_hrtime(), uv_metrics_idle_time(prepare->loop));

@@ -1,5 +1,5 @@
-/* Where GET /metrics is answered, as the setting `metrics` has it. No name is looked up: where it led would be for
- * others to say. */
+/* Where GET /metrics is answered: parses the setting `metrics`. Host names other than localhost are refused, because
+ * a name server would decide where bitd listens. */
 #ifndef BIT_DAEMON_METRICS_ADDRESS_H
 #define BIT_DAEMON_METRICS_ADDRESS_H
 
@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 struct bit_metrics_address {
-    bool is_path; /* a Unix socket's, which begins with a slash; else: */
+    bool is_path; /* the path of a Unix socket, which begins with a slash; else: */
     bool loopback;
     struct sockaddr_storage address;
     socklen_t bytes;

@@ -8,14 +8,15 @@
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
 #endif
-#define LOOKED_AT_MAX (1u << 20) /* of what a socket holds when it is closed */
+#define LOOKED_AT_MAX (1u << 20) /* unread bytes of a closing socket that are searched for descriptors */
 
 static void set(int fd, int option, int value)
 {
     (void)setsockopt(fd, SOL_SOCKET, option, &value, sizeof value); /* an older kernel has no such option */
 }
 
-/* A service manager's socket may ask for credentials and labels, which would be taken for descriptors here. */
+/* A socket from the service manager may have SO_PASSCRED or SO_PASSSEC on, whose control messages bit_passed_fds_look
+ * would mistake for descriptors. */
 void bit_passed_fds_refuse(int fd)
 {
     set(fd, SO_PASSRIGHTS, 0);
@@ -37,7 +38,7 @@ ssize_t bit_passed_fds_look(int fd, uint8_t *room, size_t bytes)
 
     if (n < 0)
         return errno == EINTR ? -EAGAIN : -errno;
-    if ((msg.msg_flags & MSG_CTRUNC) != 0) /* the kernel says by this that there is one, and no room for it */
+    if ((msg.msg_flags & MSG_CTRUNC) != 0) /* there is one, and no control buffer for it */
         return bit_fail(BIT_EMESSAGE, "a descriptor that was not asked for");
     return n;
 }
@@ -74,7 +75,7 @@ bool bit_passed_fds_shut(int fd)
 {
     uint8_t room[16384];
 
-    shutdown(fd, SHUT_RDWR); /* nothing more can be sent to it, even if there are copies of fd */
+    shutdown(fd, SHUT_RDWR); /* nothing more can arrive, even if there are copies of fd */
     for (size_t seen = 0; seen < LOOKED_AT_MAX;) {
         ssize_t n = bit_passed_fds_look(fd, room, sizeof room);
         if (n <= 0)

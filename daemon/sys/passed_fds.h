@@ -1,8 +1,8 @@
 /*
- * Descriptors that come over a Unix socket (SCM_RIGHTS). The sender decides how long it takes to close the last copy of
- * one (a socket with SO_LINGER, a file of FUSE), and whoever reads past one, or closes a socket in which one waits,
- * closes it. So nothing is read from a client's socket that was not looked at before, and what may hold a descriptor is
- * taken and closed on another thread (daemon/sys/user_threads.h).
+ * Descriptors that arrive over a Unix socket (SCM_RIGHTS). Closing the last copy of one may take as long as its sender
+ * likes (a socket with SO_LINGER, a file of FUSE), and reading past one, or closing a socket in which one is queued,
+ * closes it. So bitd peeks before it reads from a client's socket, and data that may hold a descriptor is received and
+ * closed on another thread (daemon/sys/user_threads.h).
  */
 #ifndef BIT_DAEMON_PASSED_FDS_H
 #define BIT_DAEMON_PASSED_FDS_H
@@ -12,25 +12,25 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define BIT_PASSED_FDS_MAX 253 /* of one message: the kernel's own limit */
+#define BIT_PASSED_FDS_MAX 253 /* in one message: the kernel's limit */
 
 /**
- * Have the kernel refuse them (Linux 6.16), and keep urgent data in the order of the rest, so that bit_passed_fds_look
- * sees everything. For a listening socket too.
+ * Have the kernel refuse descriptors (Linux 6.16), and keep urgent data in line with the rest, so that
+ * bit_passed_fds_look sees everything. Also for a listening socket.
  */
 void bit_passed_fds_refuse(int fd);
-/** Take them from now on; until bit_passed_fds_refuse. */
+/** Accept descriptors again, until bit_passed_fds_refuse. */
 void bit_passed_fds_allow(int fd);
 /**
- * How many bytes can be read now without meeting a descriptor; they stay where they are. 0 at the end.
- * Errors      -EAGAIN for nothing; BIT_EMESSAGE if there is a descriptor; -errno
+ * Peek: how many bytes can be read now without meeting a descriptor; they stay in the socket. 0 at the end.
+ * Errors      -EAGAIN if there is nothing; BIT_EMESSAGE if there is a descriptor; -errno
  */
 ssize_t bit_passed_fds_look(int fd, uint8_t *room, size_t bytes);
-/** Read with every descriptor that is there; the caller closes them. 0 at the end. Errors: -errno. */
+/** Read bytes together with their descriptors, which the caller closes. 0 at the end. Errors: -errno. */
 ssize_t bit_passed_fds_take(int fd, uint8_t *room, size_t bytes, int out[BIT_PASSED_FDS_MAX], size_t *count);
 /**
- * End the connection, whoever else has a copy of fd. True if what has come may hold a descriptor: then closing fd may
- * take long.
+ * Shut the connection down, even if other processes have copies of fd. True if unread data may hold a descriptor:
+ * closing fd may then take long.
  */
 bool bit_passed_fds_shut(int fd);
 

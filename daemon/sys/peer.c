@@ -34,7 +34,7 @@ bool bit_peer_is_owner(const struct bit_peer *peer)
     return peer->uid == geteuid() || peer->uid == 0;
 }
 
-/* Accepted sockets inherit it, so that not even the first message brings a descriptor. */
+/* Accepted sockets inherit the options, so that even the first message brings no descriptor. */
 static int listen_guarded(uv_pipe_t *pipe, uv_connection_cb on_connection)
 {
     uv_os_fd_t fd;
@@ -59,7 +59,7 @@ static int answers(const struct sockaddr_un *address, const char *path)
     return bit_fail(err, "%s: %s", path, strerror(-err));
 }
 
-/* Only a socket is removed, not a file that was named by mistake. */
+/* Removes only a socket, not another file that was named by mistake. */
 static int remove_dead(const char *path)
 {
     struct stat st;
@@ -71,7 +71,7 @@ static int remove_dead(const char *path)
     return unlink(path) < 0 ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-/* With its mode from the first moment on. -errno. */
+/* Binds with the final mode, by the umask: there is no moment with another one. Errors: -errno. */
 static int bind_at(int fd, const struct sockaddr_un *address, const char *path, mode_t mode, gid_t gid)
 {
     const mode_t before = umask(0777 & ~mode);
@@ -83,7 +83,7 @@ static int bind_at(int fd, const struct sockaddr_un *address, const char *path, 
     return err;
 }
 
-/* A bound descriptor. */
+/* Returns a bound descriptor. */
 static int make_at(const struct sockaddr_un *address, const char *path, mode_t mode, gid_t gid)
 {
     int err = answers(address, path);

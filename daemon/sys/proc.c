@@ -84,8 +84,8 @@ char bit_proc_state(int32_t pid)
     return read_stat(pid, &line) < 0 ? 0 : line.state;
 }
 
-/* One file of a thread, on a line that begins with its name; a file that may not be read (stack: root alone) says
- * so. */
+/* Prints the lines of one of a thread's files, each after the file's name; nothing if it may not be read (only root may
+ * read `stack`). */
 static void describe_file(FILE *f, int32_t pid, const char *thread, const char *name)
 {
     char buf[4096], path[64];
@@ -97,7 +97,7 @@ static void describe_file(FILE *f, int32_t pid, const char *thread, const char *
         fprintf(f, "    %-8s %s\n", name, line);
 }
 
-#define THREADS_TOLD 128 /* of a process; the loop waits meanwhile */
+#define THREADS_TOLD 128 /* threads printed of a process, because this blocks the loop */
 
 void bit_proc_describe(int32_t pid, FILE *f)
 {
@@ -120,7 +120,7 @@ void bit_proc_describe(int32_t pid, FILE *f)
         closedir(dir);
 }
 
-/* ---- watching one */
+/* ---- watching a process */
 
 struct bit_proc_watch {
     uv_poll_t poll;
@@ -180,7 +180,7 @@ int bit_proc_signal(const struct bit_proc_watch *w, int signal)
     return syscall(SYS_pidfd_send_signal, w->fd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
-/* ---- finding those of a job */
+/* ---- finding the processes of a job */
 
 static bool has_pair(const char *environ_text, size_t bytes, const char *name, const char *value)
 {

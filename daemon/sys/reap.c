@@ -12,7 +12,7 @@ BIT_LOG_TOPIC("reap");
 #define ROUND_MAX 1024 /* processes signalled in one round; the next round finds the rest */
 
 struct bit_reap {
-    uv_timer_t timer; /* of 0, so that done comes from the loop; then of the grace period */
+    uv_timer_t timer; /* first 0 ms, so that done is called from the loop; then the grace period */
     char *run, *link;
     int32_t session;
     uint64_t grace_ms;
@@ -71,7 +71,7 @@ static void finish(struct bit_reap *s)
     s->done(s->arg);
 }
 
-/* One round: signal all that are there, and wait for all of them to end. */
+/* One round: signal all processes found, and wait until all of them have ended. */
 static void look(struct bit_reap *s)
 {
     int32_t pid[ROUND_MAX];
@@ -81,7 +81,7 @@ static void look(struct bit_reap *s)
     for (int i = 0; i < count; i++) {
         struct bit_proc_watch *w;
         if (bit_proc_watch(s->timer.loop, pid[i], on_ended, s, &w) < 0)
-            continue; /* gone in between */
+            continue; /* it has ended since */
         bit_proc_signal(w, s->hard ? SIGKILL : SIGTERM);
         s->watch[s->watched++] = w;
     }

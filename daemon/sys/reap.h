@@ -1,4 +1,4 @@
-/* Ends every process that is left of a job, and tells when none is. */
+/* Ends every remaining process of a job. */
 #ifndef BIT_DAEMON_REAP_H
 #define BIT_DAEMON_REAP_H
 
@@ -10,8 +10,8 @@
 typedef void bit_reap_done(void *arg);
 
 /**
- * Send SIGTERM to every process of the job (SIGKILL if grace_ms is 0), SIGKILL to those that are there grace_ms later,
- * and look again until there is none; then call done, always from the loop and never before this returns.
+ * Send SIGTERM to every process of the job (SIGKILL if grace_ms is 0), SIGKILL to those that are left grace_ms later,
+ * and repeat until there is none; then call done, always from the loop and never before this returns.
  * Ownership   run and link are copied; it frees itself
  * Errors      -ENOMEM; then done is not called
  */

@@ -21,7 +21,7 @@ int bit_socket_place_make(struct bit_socket_place *p)
     return err;
 }
 
-/* A folder that is away comes back when its user logs in again: said once, and tried until then. */
+/* The folder may be missing until its user logs in again ($XDG_RUNTIME_DIR): tried each time, logged once. */
 static void make_again(struct bit_socket_place *p)
 {
     if (bit_socket_place_make(p) >= 0) {

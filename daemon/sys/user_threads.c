@@ -7,9 +7,9 @@
 BIT_LOG_TOPIC("user_threads");
 
 #define AGAIN_MS    1000
-#define STACK_BYTES (2u << 20) /* JSON is parsed there, as deep as jansson lets it be */
+#define STACK_BYTES (2u << 20) /* for parsing JSON as deeply nested as jansson allows */
 
-#define ABANDONED_MAX 4 /* of one user: those that hang for good */
+#define ABANDONED_MAX 4 /* abandoned tasks of one user beyond which the next one waits */
 
 static void run(void *arg)
 {

@@ -1,7 +1,7 @@
 /*
- * Work that a client can make slow: taking and closing what it sent, looking at files that it names. It is done beside
- * the loop, on a thread for each user who has any, one task after the other, so that users wait only for themselves;
- * and not on libuv's pool, where files are read for training.
+ * Work that a client can make slow: receiving and closing descriptors that it sent, reading files that it names. It
+ * runs beside the loop, on one thread per user with such work, one task after the other, so that users wait only for
+ * themselves; and not on libuv's pool, where files are read for training.
  */
 #ifndef BIT_DAEMON_USER_THREADS_H
 #define BIT_DAEMON_USER_THREADS_H
@@ -10,15 +10,15 @@
 #include <sys/types.h>
 #include <uv.h>
 
-/* A field of its owner, who is not freed before done was called. */
+/* A member of its owner, which must not be freed before done was called. */
 struct bit_user_task {
     uid_t uid;
     void *data;
     void (*work)(struct bit_user_task *task); /* on the thread */
     void (*done)(struct bit_user_task *task); /* on the loop */
-    /* ours: */
+    /* Private: */
     struct bit_user_threads *threads;
-    struct bit_user_task *next;          /* in `tasks`: the loop's */
+    struct bit_user_task *next;          /* in `tasks`; used by the loop only */
     struct bit_user_task *next_finished; /* under the lock */
     bool running, abandoned;
     uv_thread_t thread;
@@ -28,21 +28,21 @@ struct bit_user_threads {
     uv_async_t ended;
     uv_timer_t again; /* after a thread could not be made */
     uv_mutex_t lock;
-    struct bit_user_task *tasks;    /* waiting and running ones, the oldest first; of the loop alone */
+    struct bit_user_task *tasks;    /* waiting and running ones, the oldest first; used by the loop only */
     struct bit_user_task *finished; /* under the lock */
     bool closed;                    /* under the lock */
 };
 
 /** Errors: libuv's. */
 int bit_user_threads_init(struct bit_user_threads *t, uv_loop_t *loop);
-/** Begin when nothing else of this user is being done. done is never called before this returns. */
+/** Run the task when no other task of its user is running. done is never called before this returns. */
 void bit_user_threads_start(struct bit_user_threads *t, struct bit_user_task *task);
 /**
- * Nobody waits for it any more. true: it had not begun, and never will, so that its owner may be freed. Else done will
- * be called, and the user's next task need not wait for it, unless several of his hang already.
+ * The result is not needed any more. true: the task had not begun and never will; its owner may be freed. false: done
+ * will be called, and the user's next task does not wait for this one, unless several of the user's tasks hang already.
  */
 bool bit_user_threads_abandon(struct bit_user_task *task);
-/** Does not wait for tasks that have not ended, and their done is not called: no client can keep bitd from ending. */
+/** Does not wait for unfinished tasks, and their done is not called: no client can keep bitd from ending. */
 void bit_user_threads_close(struct bit_user_threads *t);
 
 #endif

@@ -1,4 +1,4 @@
-/* The time of day, as the journal has it. What is measured, is measured on the loop's clock. */
+/* Wall-clock time, as in the journal. Durations are measured on the loop's clock. */
 #ifndef BIT_DAEMON_WALLTIME_H
 #define BIT_DAEMON_WALLTIME_H
 

@@ -11,7 +11,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 
-/* The real path that it begins from, or what its specification has where none was kept. */
+/* The real path that the run begins from, as kept in init.pb; without that, model.init_from. */
 static char *beginning_of(const struct bit_runner *r, struct bit_init_from *kept)
 {
     char *path = bit_runner_path(r, "init.pb");

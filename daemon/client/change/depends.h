@@ -1,4 +1,4 @@
-/* Runs that begin from another run's checkpoint (model.init_from, bitctl fork), and would miss it. */
+/* Finds the runs that begin from another run's checkpoint (model.init_from, bitctl fork). */
 #ifndef BIT_DAEMON_DEPENDS_H
 #define BIT_DAEMON_DEPENDS_H
 
@@ -8,36 +8,36 @@
 struct bit_runner;
 struct bit_runs;
 
-/* Which of the runs that begin from something are meant. */
+/* Which of the runs that begin from a checkpoint count. */
 enum bit_depends_how {
-    BIT_DEPENDS_EVER,  /* all of them */
+    BIT_DEPENDS_EVER,  /* all */
     BIT_DEPENDS_NEEDS, /* those that would read it at a launch, or share its files */
-    BIT_DEPENDS_READS, /* of these not the forks, which have the files whatever becomes of the other run */
+    BIT_DEPENDS_READS, /* the same without forks that keep the files anyway, that is, all but weights-only ones */
 };
 
-/* Where each run begins that begins from something, read once for many questions. */
+/* The checkpoints that runs begin from, read once for many queries. */
 struct bit_depends {
     char *folder;    /* the real path of STATE/runs */
-    const char *but; /* a sweep whose runs are not meant; NULL: none. For the caller to set */
+    const char *but; /* a sweep whose runs do not count; NULL: all count. Set by the caller */
     size_t count;
     struct bit_depends_item {
         const struct bit_runner *runner;
         char *path;
-        bool fork; /* which needs it for as long as it shares its files */
+        bool fork; /* a fork needs it as long as it shares its files */
     } * item;
 };
 
-/** Reads the init.pb of those runs. bit_depends_finish is for every case. Errors: -ENOMEM. */
+/** Reads the init.pb of those runs. Call bit_depends_finish in every case. Errors: -ENOMEM. */
 int bit_depends_init(struct bit_depends *d, const struct bit_runs *runs);
 void bit_depends_finish(struct bit_depends *d);
 /**
- * Of the runs that begin from what lies in `below`, a folder of r's or "" for all of it, the ids ("r5, r6"). One needs
- * it until it has a checkpoint of its own or has completed, so that a launch of it would read it; a fork while its own
- * folder has it. Empty: none. Returns how many there are.
+ * List the ids ("r5, r6") of the runs that begin from something in `below`, a folder of r's, or "" for r's whole
+ * folder. A run needs it until it has a checkpoint of its own or has completed, because its next launch would read
+ * it; a fork, as long as it shares the files. Returns how many there are; `out` is empty if none.
  */
 size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, const char *below,
                       enum bit_depends_how how, char *out, size_t room);
-/** The same for one question. */
+/** The same for a single query. */
 size_t bit_depends_list(const struct bit_runner *r, const char *below, enum bit_depends_how how, char *out,
                         size_t room);
 

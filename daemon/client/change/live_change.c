@@ -21,9 +21,9 @@
 
 BIT_LOG_TOPIC("live_change");
 
-/* ---- from which step */
+/* ---- the first step that a change applies to */
 
-/* The first step that no worker has been promised otherwise, and that is not journalled. */
+/* The first step that is not journalled and not in an order that was sent. */
 static uint64_t earliest_step(const struct bit_runner *r)
 {
     return (r->job ? bit_control_earliest_switch(r->job) : r->run.step_max) + 1;
@@ -75,7 +75,7 @@ static int check_fields(const Bit__ChangeRequest *m)
     return 0;
 }
 
-/* Steps that are done, or promised, cannot be no more, and a switch needs steps after it. */
+/* schedule.steps must not go below the steps that are done or ordered, and a planned switch needs steps after it. */
 static int check_steps(const struct bit_runner *r, const Bit__RunChanged *change)
 {
     const struct bit_run *run = &r->run;
@@ -97,7 +97,7 @@ static int check_steps(const struct bit_runner *r, const Bit__RunChanged *change
 
 /* ---- batches */
 
-/* The first step that would have trained on one of them. */
+/* Finds the first step that would have trained on one of the batches. */
 static int find_skip(const struct bit_runner *r, const Bit__ChangeRequest *m, uint64_t *first_step)
 {
     const struct bit_run *run = &r->run;
@@ -130,7 +130,7 @@ static int find_skip(const struct bit_runner *r, const Bit__ChangeRequest *m, ui
     return 0;
 }
 
-/* ---- asked, journalled, answered */
+/* ---- the request */
 
 static void answer(struct bit_client *c, const struct bit_runner *r, const Bit__ChangeRequest *m, uint64_t first_step,
                    uint64_t event)
@@ -148,7 +148,7 @@ static void answer(struct bit_client *c, const struct bit_runner *r, const Bit__
     bit_mutate_done(c, r, first_step, event, text);
 }
 
-/* sets: what is set, with short forms written out; the change borrows it. */
+/* `sets` gets the assignments, with short forms written out; `change` borrows them. */
 static int prepare(const struct bit_runner *r, const Bit__ChangeRequest *m, Bit__RunChanged *change,
                    struct bit_argv *sets, struct bit_problems *problems)
 {

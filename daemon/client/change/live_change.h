@@ -1,4 +1,4 @@
-/* `bitctl set` and `bitctl skip`: settings that are others from a step on, batches that are left out. */
+/* `bitctl set` and `bitctl skip`: settings changed from a step on, and batches left out. */
 #ifndef BIT_DAEMON_LIVE_CHANGE_H
 #define BIT_DAEMON_LIVE_CHANGE_H
 

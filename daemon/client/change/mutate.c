@@ -73,7 +73,7 @@ Bit__Mutation bit_mutate_mutation(const struct bit_client *c, const char *verb, 
     return mutation_of(c->peer.uid, verb, request_id);
 }
 
-/* One that changes no state. */
+/* Records a request that changes no state. */
 static int record_mutation(struct bit_runner *r, Bit__Mutation *m)
 {
 
@@ -81,7 +81,7 @@ static int record_mutation(struct bit_runner *r, Bit__Mutation *m)
     return bit_try_record(r, MUTATION, mutation, m);
 }
 
-/* Answer when it has come true, or at once if the client does not want to wait. */
+/* Answers when the condition holds, or at once if the client does not want to wait. */
 static void answer_when(struct bit_client *c, struct bit_runner *r, enum bit_wait_kind kind, uint64_t step,
                         bool no_wait, uint64_t event)
 {
@@ -127,7 +127,7 @@ void bit_mutate_checkpoint(struct bit_client *c, const Bit__CheckpointRequest *m
     const struct bit_run_checkpoint *newest = bit_run_newest(&r->run);
     uint64_t step = r->job ? bit_control_boundary(r->job) : r->run.step;
     if (newest != NULL && newest->step >= step)
-        bit_pin_newest(c, r, m->request_id); /* it is there already */
+        bit_pin_newest(c, r, m->request_id); /* there is one already */
     else if (bit_spec_evaluates_only(r->run.spec))
         bit_client_refuse(c, BIT_ESTATE, "%s trains nothing, it evaluates a model: there is nothing to write",
                           r->run.id);
@@ -149,7 +149,7 @@ int bit_mutate_pause_run(struct bit_runner *r, char *request_id, uint32_t uid)
     return err;
 }
 
-/* A pause has left everything as it was: nothing needs to be looked at. */
+/* A paused run is as it was: nothing needs to be checked. */
 int bit_mutate_resume_run(struct bit_runner *r, char *request_id, uint32_t uid)
 {
     Bit__Mutation asked = mutation_of(uid, "resume", request_id);
@@ -166,7 +166,7 @@ void bit_mutate_pause(struct bit_client *c, const Bit__PauseRequest *m)
     const struct bit_run_applied *applied = bit_run_find_applied(&r->run, m->request_id);
     bool no_wait = m->has_no_wait && m->no_wait;
     bool pausing = r->run.state == BIT__RUN_STATE__PAUSED || r->run.state == BIT__RUN_STATE__PAUSING;
-    if (applied != NULL || pausing) { /* asked again after it went on: it was paused, and is not to be again */
+    if (applied != NULL || pausing) { /* a repeated request does not pause a run again that was resumed since */
         answer_when(c, r, BIT_WAIT_PAUSED, r->run.step, no_wait || !pausing, applied ? applied->seq : r->run.seq);
         return;
     }
@@ -187,7 +187,7 @@ void bit_mutate_resumed(struct bit_client *c, struct bit_runner *r, bool no_wait
 {
     bit_runs_schedule(r->runs);
     const struct bit_wait wait = {.kind = BIT_WAIT_TRAINING, .runner = r, .step = r->run.step, .event = event};
-    bool queued = r->run.state == BIT__RUN_STATE__QUEUED; /* after others, it may take days */
+    bool queued = r->run.state == BIT__RUN_STATE__QUEUED; /* which may take days */
     if (no_wait || queued)
         bit_wait_answer(c, &wait);
     else
@@ -238,7 +238,7 @@ void bit_mutate_cancel(struct bit_client *c, const Bit__CancelRequest *m)
         event = r->run.seq;
     }
     answer_when(c, r, BIT_WAIT_ENDED, r->run.step, m->has_no_wait && m->no_wait, event);
-    bit_runs_schedule(r->runs); /* what waited in the queue for it */
+    bit_runs_schedule(r->runs); /* runs in the queue may have waited for its end */
 }
 
 /* ---- switch */
@@ -261,7 +261,7 @@ static bool may_switch(struct bit_client *c, const struct bit_runner *r)
     return false;
 }
 
-/* 0 with the step at which the switch shall be; refused otherwise. */
+/* Finds the step of the switch; an error with the client refused. */
 static int find_switch_step(struct bit_client *c, const struct bit_runner *r, const Bit__SwitchRequest *m,
                             uint64_t *out)
 {

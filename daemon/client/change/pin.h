@@ -1,4 +1,4 @@
-/* Which checkpoints people keep and which they remove: pins, and removals by hand. */
+/* Checkpoints that people pin, unpin and remove. */
 #ifndef BIT_DAEMON_PIN_H
 #define BIT_DAEMON_PIN_H
 
@@ -8,12 +8,12 @@ struct bit_runner;
 
 void bit_pin_asked(struct bit_client *c, const Bit__CheckpointPinRequest *m);
 /**
- * Refused for one that is pinned, for one that another run begins from, while a launch looks for the one that it starts
- * from, and, unless forced, for the newest.
+ * Remove a checkpoint. Refused if it is pinned, if another run begins from it, while a launch chooses the one that it
+ * starts from, and, unless forced, if it is the newest.
  */
 void bit_pin_remove_asked(struct bit_client *c, const Bit__CheckpointRemoveRequest *m);
 
-/** Answer a request for a checkpoint with the newest, which is pinned with it. */
+/** Answer a request for a checkpoint with the newest, and pin that. */
 void bit_pin_newest(struct bit_client *c, struct bit_runner *r, char *request_id);
 
 #endif

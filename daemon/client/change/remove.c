@@ -22,10 +22,10 @@
 
 BIT_LOG_TOPIC("remove");
 
-#define PRUNED_MAX 2048 /* runs in one answer: the oldest */
+#define PRUNED_MAX 2048 /* runs in one answer, the oldest */
 #define WHY_MAX    160
 
-/* What a client waits for while the thread pool reads or removes folders. */
+/* A request in progress: the thread pool reads or removes folders. */
 struct bit_remove {
     uv_work_t work;
     struct bit_client *client; /* NULL: gone */
@@ -77,7 +77,7 @@ static void finish(struct bit_remove *p)
     free(p);
 }
 
-/* ---- what would be missed */
+/* ---- why a run should stay */
 
 static bool list_pins(const struct bit_run *run, char *out, size_t room)
 {
@@ -94,7 +94,7 @@ static bool list_pins(const struct bit_run *run, char *out, size_t room)
     return pinned > 0;
 }
 
-/* Why the run should stay: "step-00000008 of it is pinned". */
+/* Whether the run should stay, with the reason in `out`: "step-00000008 of it is pinned". */
 static bool is_missed(const struct bit_depends *d, const struct bit_runner *r, char *out, size_t room)
 {
     char list[96];
@@ -112,7 +112,7 @@ static bool is_missed(const struct bit_depends *d, const struct bit_runner *r, c
     return true;
 }
 
-/* ---- removing one */
+/* ---- removing a run */
 
 static void answer(struct bit_client *c, char *id, const uint64_t *bytes, bool dry_run, char *text)
 {
@@ -174,7 +174,7 @@ static bool may_remove(struct bit_client *c, const struct bit_runner *r, const B
     return false;
 }
 
-/* Who still reads of it, or waits for it, is told. */
+/* Ends the streams from the run and the waits for it with an error. */
 static void end_readers(struct bit_clients *all, const struct bit_runner *r)
 {
     for (struct bit_client *c = all->first; c != NULL; c = c->next) {
@@ -223,7 +223,7 @@ void bit_remove_asked(struct bit_client *c, const Bit__RemoveRequest *m)
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d letters, digits, '-' and '_'", BIT_REQUEST_ID_MAX);
         return;
     }
-    if (bit_removal_find(c->all->runs, m->request_id, id)) { /* asked again after it was done */
+    if (bit_removal_find(c->all->runs, m->request_id, id)) { /* a repeated request: done already */
         answer(c, id, NULL, false, bit_lend(""));
         return;
     }
@@ -232,7 +232,7 @@ void bit_remove_asked(struct bit_client *c, const Bit__RemoveRequest *m)
         begin(c, r, m);
 }
 
-/* ---- which would go */
+/* ---- prune */
 
 static bool is_of(const struct bit_runner *r, const struct bit_client *c, const Bit__PruneRequest *m)
 {
@@ -251,7 +251,7 @@ static uint32_t *count_of(struct users *u, uint32_t uid)
     return &u->user[u->count++].ended;
 }
 
-/* Of each run, whether it is among the newest `keep` of its user that have ended. From the newest down. */
+/* Marks each run that is among the `keep` newest ended runs of its user. */
 static int mark_newest(const struct bit_runs *runs, uint32_t keep, bool *newest)
 {
     struct users users = {.user = calloc(runs->count + 1, sizeof *users.user)};
@@ -312,7 +312,7 @@ static void measure_in_pool(uv_work_t *work)
     struct bit_remove *p = work->data;
 
     for (size_t i = 0; i < p->count; i++)
-        bit_dir_bytes(p->pruned[i].dir, &p->pruned[i].bytes); /* one that goes meanwhile frees nothing any more */
+        bit_dir_bytes(p->pruned[i].dir, &p->pruned[i].bytes); /* errors: a folder removed meanwhile frees nothing */
 }
 
 static void send_pruned(struct bit_remove *p)

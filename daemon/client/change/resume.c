@@ -29,17 +29,17 @@ struct bit_resumption {
     struct bit_client *client; /* NULL when it has gone */
     Bit__ResumeRequest *ask;
 
-    /* The run as it was when this began; it may change meanwhile, or be gone. */
+    /* The run as it was when this began; meanwhile it may change or be removed. */
     char run[BIT_RUN_ID_MAX];
     uint64_t number, seq, journal_bytes;
     char *dir, *facts; /* its folder; data.pb in it */
     Bit__RunSpec *spec;
     bool ended;
     struct bit_claim claim;
-    atomic_bool stop; /* never set: a comparison goes to its end */
+    atomic_bool stop; /* never set: a comparison is not interrupted */
 
-    /* What was found. */
-    struct bit_run replayed; /* if it had ended: with the results of its steps */
+    /* The results. */
+    struct bit_run replayed; /* of a run that had ended: with the results of its steps */
     bool has_replayed;
     uint64_t from;
     char checkpoint[32]; /* empty: from the beginning */
@@ -71,7 +71,7 @@ void bit_resumption_forget(struct bit_resumption *s)
         free_resumption(s);
 }
 
-/* ---- what may be */
+/* ---- checks */
 
 static bool changes_more(const Bit__ResumeRequest *m)
 {
@@ -90,7 +90,7 @@ static int list_checkpoints(const struct bit_run *run, uint64_t wanted)
                     list);
 }
 
-/* Without steps there is nothing to go back to, and nothing to go further. */
+/* A run that only evaluates has no steps to go back to or to add. */
 static int check_eval_run(const struct bit_run *run, const Bit__ResumeRequest *m)
 {
     if (!bit_spec_evaluates_only(run->spec))
@@ -108,7 +108,7 @@ static int check_eval_run(const struct bit_run *run, const Bit__ResumeRequest *m
     return 0;
 }
 
-/* Enough for every step that is to be, and for what the specification says of them. */
+/* --steps must cover the steps that stay, and leave steps after a planned switch. */
 static int check_steps(const struct bit_run *run, const Bit__ResumeRequest *m)
 {
     uint64_t least = m->has_from_step ? m->from_step + 1 : BIT_MAX(run->step_max, (uint64_t)1);
@@ -129,7 +129,7 @@ static int check_steps(const struct bit_run *run, const Bit__ResumeRequest *m)
     return 0;
 }
 
-/* Steps that would change nothing are not trained in silence. */
+/* Refuses steps with a learning rate of 0, which would train nothing. */
 static int check_rate(const Bit__RunSpec *spec, const struct bit_run *run, const Bit__ResumeRequest *m)
 {
     if (!m->has_steps || m->steps <= spec->schedule->cosine_steps || bit_schedule_lr(spec, &run->plan, m->steps) > 0)
@@ -141,7 +141,7 @@ static int check_rate(const Bit__RunSpec *spec, const struct bit_run *run, const
         m->steps, spec->schedule->cosine_steps, m->steps);
 }
 
-/* The specification with all that is asked for, by its own rules. */
+/* Checks the specification with the requested changes by the rules of all specifications. */
 static int check_spec(const struct bit_run *run, const Bit__ResumeRequest *m)
 {
     Bit__RunSpec *spec = bit_msg_clone(run->spec);
@@ -190,7 +190,7 @@ static int check(const struct bit_runner *r, const Bit__ResumeRequest *m)
     return err;
 }
 
-/* ---- looked at beside the loop */
+/* ---- on the user's thread */
 
 static int verify(const struct bit_claim *claim, uint64_t step, const char *name)
 {
@@ -208,8 +208,8 @@ static int verify(const struct bit_claim *claim, uint64_t step, const char *name
     return err;
 }
 
-/* The one that was asked for, or the newest good one; that others are damaged is found again by the launch, which sets
- * them aside. */
+/* Finds the checkpoint that was asked for, or the newest good one. Damaged ones are left to the launch, which finds
+ * them again and sets them aside. */
 static int find_checkpoint(struct bit_resumption *s)
 {
     const struct bit_claim *claim = &s->claim;
@@ -258,7 +258,7 @@ static void look(struct bit_user_task *task)
         bit_format(s->text, sizeof s->text, "%s", bit_fail_text());
 }
 
-/* ---- done */
+/* ---- back on the loop */
 
 static bool gives_up(const struct bit_resumption *s, const struct bit_run *run)
 {
@@ -268,7 +268,7 @@ static bool gives_up(const struct bit_resumption *s, const struct bit_run *run)
            (m->has_stretch && m->stretch && s->from < run->step_max);
 }
 
-/* Batches that were left out right after this step before are part of what is left out now. */
+/* How many batches are left out: those that were left out right after this step before, and those of --skip. */
 static uint64_t skip_of(const struct bit_resumption *s, const struct bit_run *run)
 {
     const struct bit_rewinds *r = &run->rewinds;
@@ -317,7 +317,7 @@ static void tell_same(struct bit_resumption *s, struct bit_runner *r)
     bit_record(r, DATA_COMPARED, data_compared, &m);
 }
 
-/* The record has forgotten them. */
+/* Removes the checkpoints that the record has dropped from the run. */
 static void drop_given_up(const struct bit_resumption *s, struct bit_runner *r)
 {
     for (size_t i = 0; i < s->claim.known_count; i++)
@@ -325,7 +325,7 @@ static void drop_given_up(const struct bit_resumption *s, struct bit_runner *r)
             bit_checkpoint_retention_drop(r, s->claim.known[i].name);
 }
 
-/* With what its journal says of its steps, which an ended run does not hold. */
+/* Records the resume. An ended run holds no results of its steps, so it gets those of the replay first. */
 static int go_on(struct bit_resumption *s, struct bit_runner *r)
 {
     bool gave_up = r->given_up;
@@ -335,7 +335,7 @@ static int go_on(struct bit_resumption *s, struct bit_runner *r)
         r->run.history = s->replayed.history;
         s->replayed.history = history;
     }
-    r->given_up = false; /* what could not be written of it is no more */
+    r->given_up = false; /* the record that could not be written does not matter any more */
     int err = record(s, r);
     if (err < 0) {
         r->given_up = gave_up;
@@ -348,7 +348,7 @@ static int go_on(struct bit_resumption *s, struct bit_runner *r)
     return 0;
 }
 
-/* People, or other runs, want a checkpoint that would be removed. */
+/* Refuses if a checkpoint that would be removed is pinned, or another run reads it. */
 static int check_wanted(const struct bit_resumption *s, const struct bit_runner *r)
 {
     const struct bit_run *run = &r->run;
@@ -394,7 +394,7 @@ static void on_looked(struct bit_user_task *task)
     int err = 0;
     if (r == NULL)
         err = bit_fail(BIT_ENORUN, "there is no run '%s' any more", s->run);
-    else if (bit_run_find_applied(&r->run, s->ask->request_id) == NULL) /* else sent twice, and both were looked at */
+    else if (bit_run_find_applied(&r->run, s->ask->request_id) == NULL) /* else the request was sent twice */
         err = check_found(s, r);
     if (err == 0 && bit_run_find_applied(&r->run, s->ask->request_id) == NULL)
         err = go_on(s, r);
@@ -444,7 +444,7 @@ static void begin_looking(struct bit_client *c, struct bit_runner *r, const Bit_
     bit_user_threads_start(c->all->user_threads, &s->looking);
 }
 
-/* A pause has left everything as it was: nothing needs to be looked at. */
+/* A paused run is as it was: nothing needs to be checked. */
 static void resume_paused(struct bit_client *c, struct bit_runner *r, const Bit__ResumeRequest *m)
 {
     Bit__Mutation asked = bit_mutate_mutation(c, "resume", m->request_id);

@@ -1,7 +1,6 @@
 /*
- * `bitctl resume`: a paused run, or one that has ended, goes on from a checkpoint. What that takes is looked at beside
- * the loop before anything is journalled: its steps so far, which checkpoint is good, whether the token files are what
- * they were.
+ * `bitctl resume`: continues a paused or ended run from a checkpoint. Before anything is journalled, a thread replays
+ * the run's steps, finds a checkpoint that verifies, and checks whether the token files are unchanged.
  */
 #ifndef BIT_DAEMON_RESUME_H
 #define BIT_DAEMON_RESUME_H
@@ -12,6 +11,6 @@ struct bit_resumption;
 
 /** A ResumeRequest. */
 void bit_resume(struct bit_client *c, const Bit__ResumeRequest *m);
-/** Its client has gone. NULL is fine. */
+/** The client has gone. NULL is fine. */
 void bit_resumption_forget(struct bit_resumption *s);
 #endif

@@ -62,7 +62,7 @@ static int read_groups(int fd, gid_t **groups, size_t *count)
     }
     if (errno != ERANGE)
         return bit_fail(-errno, "the groups of the client: %s", strerror(errno));
-    *groups = malloc(bytes); /* the kernel's own limit is 65536 of them */
+    *groups = malloc(bytes); /* at most 65536, the kernel's limit */
     if (*groups == NULL)
         return bit_fail(-ENOMEM, "%zu groups", bytes / sizeof **groups);
     *count = bytes / sizeof **groups;
@@ -107,7 +107,7 @@ int bit_access_check_priority(const struct bit_peer *peer, int32_t priority)
 
 static const struct {
     const char *name;
-    bool group; /* may do it to a shared run */
+    bool group; /* members of the group may do it to a shared run */
 } verbs[] = {
     [BIT_VERB_CHECKPOINT] = {"checkpoint", true}, [BIT_VERB_PAUSE] = {"pause", true},
     [BIT_VERB_RESUME] = {"resume", false},        [BIT_VERB_CANCEL] = {"cancel", true},

@@ -1,6 +1,6 @@
 /*
- * Who may do what. The kernel says who connected (SO_PEERCRED, SO_PEERGROUPS: as of connect(), so a process is judged
- * by what it was then, and never by its number).
+ * Who may do what. A client's user and groups come from the kernel (SO_PEERCRED, SO_PEERGROUPS), as of connect(); its
+ * pid is never used for a decision.
  *
  *                         bitd's user, root,   who submitted   member of `group`      anybody
  *                         `admin_group`        the run         run is `shared` or not  else
@@ -16,8 +16,8 @@
  *     remove                  yes                  yes           no       no           no
  *     a priority above 0      yes                  no            no       no           no
  *
- * Without `group` the socket is bitd's user's alone. Whoever submits to a bitd of another user proves for each file of
- * the specification that he may read it (daemon/client/submit/proof.h).
+ * Without `group` only bitd's user (and root) can use the socket. A user who submits to another user's bitd must prove
+ * for each file of the specification that he may read it (daemon/client/submit/proof.h).
  */
 #ifndef BIT_DAEMON_ACCESS_H
 #define BIT_DAEMON_ACCESS_H
@@ -31,7 +31,7 @@
 #include "daemon/sys/config.h"
 #include "daemon/sys/peer.h"
 
-/* Groups of the settings, as numbers. */
+/* The settings group and admin_group as numbers. */
 struct bit_access {
     gid_t group, admin_group; /* (gid_t)-1: none */
 };
@@ -50,12 +50,12 @@ enum bit_verb {
 
 /** Errors: BIT_EUSAGE if a group does not exist, or admin_group is set without group. */
 int bit_access_init(struct bit_access *a, const struct bit_config *config);
-/** Who connected, and as what. Errors: -errno; -ENOMEM; BIT_EAUTH for a user who may not use this bitd. */
+/** Who connected, with admin and member set. Errors: -errno; -ENOMEM; BIT_EAUTH: the user may not use this bitd. */
 int bit_access_admit(const struct bit_access *a, const uv_pipe_t *pipe, struct bit_peer *out);
 int bit_access_admit_fd(const struct bit_access *a, int fd, struct bit_peer *out);
-/** Whether he may give a run of his this place in the queue. Errors: BIT_EUSAGE outside BIT_PRIORITY_MAX; BIT_EAUTH. */
+/** Whether he may give a run of his this priority. Errors: BIT_EUSAGE outside BIT_PRIORITY_MAX; BIT_EAUTH. */
 int bit_access_check_priority(const struct bit_peer *peer, int32_t priority);
-/** Errors: BIT_EAUTH with who, what and whose. */
+/** Errors: BIT_EAUTH naming the user, the verb and the run's owner. */
 int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enum bit_verb verb);
 
 #endif

@@ -19,7 +19,7 @@
 BIT_LOG_TOPIC("client");
 
 #define CLOSE_AGAIN_MS 1000
-#define DROPS_TOLD_MAX 10 /* a second, so that a client that connects again and again does not fill the log's disk */
+#define DROPS_TOLD_MAX 10 /* lines a second, so that a client that keeps reconnecting does not fill the log's disk */
 
 struct write {
     uv_write_t req;
@@ -32,7 +32,7 @@ static uv_os_fd_t socket_of(const struct bit_client *c)
 {
     uv_os_fd_t fd = -1;
 
-    (void)uv_fileno((const uv_handle_t *)&c->pipe, &fd); /* none if it was never accepted */
+    (void)uv_fileno((const uv_handle_t *)&c->pipe, &fd); /* fails if it was never accepted */
     return fd;
 }
 
@@ -62,7 +62,7 @@ int bit_client_accept(struct bit_client *c, uv_stream_t *server)
 
     if (err < 0)
         return bit_fail(err, "taking a connection: %s", uv_strerror(err));
-    bit_passed_fds_refuse(socket_of(c)); /* where the listening socket did not have it set */
+    bit_passed_fds_refuse(socket_of(c)); /* in case it is not inherited from the listening socket */
     return 0;
 }
 
@@ -96,8 +96,7 @@ static void on_left(struct bit_user_task *job)
 
 static void on_close_again(uv_timer_t *timer);
 
-/* Where closing may take long, a copy is made first: libuv closes its own descriptor, and a thread closes the last
- * one. */
+/* If closing may take long, the descriptor is duplicated first: libuv closes its own, and a thread closes the copy. */
 static void close_socket(struct bit_client *c)
 {
     int fd = socket_of(c);
@@ -105,7 +104,7 @@ static void close_socket(struct bit_client *c)
 
     c->left_fd = slow ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (slow && c->left_fd < 0) {
-        uv_timer_start(&c->timer, on_close_again, CLOSE_AGAIN_MS, 0); /* there may be descriptors again then */
+        uv_timer_start(&c->timer, on_close_again, CLOSE_AGAIN_MS, 0); /* until there is a free descriptor */
         return;
     }
     uv_close((uv_handle_t *)&c->pipe, on_closed);
@@ -183,8 +182,8 @@ static void watch_half_frame(struct bit_client *c)
 }
 
 /*
- * libuv asks for room just before it reads. It gets room for what was looked at and nothing more, for what comes a
- * moment later may bring a descriptor; and none where there is nothing, or where what came is taken by others.
+ * libuv asks for a buffer right before it reads. It gets exactly the size of what was peeked at, because data that
+ * arrives later may bring a descriptor; and no buffer if there is nothing, or if the data is diverted.
  */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
@@ -289,7 +288,7 @@ static void on_written(uv_write_t *req, int status)
         c->all->ops->sent(c);
 }
 
-/* Takes frames. */
+/* Takes ownership of frames in every case. */
 static int queue_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
 {
     struct write *w = calloc(1, sizeof *w);
@@ -319,7 +318,7 @@ void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
         bit_client_drop(c, bit_fail_text());
 }
 
-/* An answer that no client would take: this one is told so, and a stream ends. It can go on and ask. */
+/* Answers with an error in place of a message that cannot be encoded, and ends a stream. The client may ask again. */
 static void refuse_unsayable(struct bit_client *c, int err, const char *name)
 {
     char why[BIT_ERR_TEXT_MAX];

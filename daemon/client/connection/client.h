@@ -1,6 +1,6 @@
 /*
- * One client's connection: what it sends, frame by frame, what it is sent, and its end. What a frame asks for is
- * answered by others, who are called through bit_client_ops.
+ * One client's connection: frames in, answers out, its end. What a frame asks for is handled by the layers above,
+ * through bit_client_ops.
  */
 #ifndef BIT_DAEMON_CLIENT_H
 #define BIT_DAEMON_CLIENT_H
@@ -27,19 +27,19 @@ struct bit_submission;
 struct bit_sweeps;
 
 struct bit_client_ops {
-    /* A whole frame. Errors: the client is dropped, with the note for a reason. */
+    /* A whole frame has arrived. After an error the client is dropped, and the note is logged. */
     int (*frame)(struct bit_client *c, const struct bit_frame *frame);
-    /* Something that was sent has left: its stream may go on. */
+    /* Queued bytes were written: its stream may continue. */
     void (*sent)(struct bit_client *c);
-    /* What it should be told next cannot be sent: its stream ends. */
+    /* A message for it cannot be encoded: end its stream. */
     void (*stuck)(struct bit_client *c);
-    /* It is being closed: whatever it asked for ends, without an answer. */
+    /* It is being closed: end everything that it asked for, without an answer. */
     void (*gone)(struct bit_client *c);
 };
 
 struct bit_listener;
 
-/* All connections, and what their requests work on. */
+/* All connections, and the objects that their requests use. */
 struct bit_clients {
     const struct bit_client_ops *ops;
     const struct bit_env *env;
@@ -47,17 +47,17 @@ struct bit_clients {
     struct bit_sweeps *sweeps;
     struct bit_user_threads *user_threads;
     struct bit_stream_queue stream_queue;
-    const struct bit_listener *listeners[2]; /* where it is connected to */
+    const struct bit_listener *listeners[2]; /* the sockets that clients connect to */
     struct bit_client *first;                /* the newest */
-    uint64_t dropped_ms;                     /* when the second began that the two below are of */
-    unsigned told;                           /* lines about dropped clients */
-    unsigned untold;                         /* clients dropped without a line: the next one says how many */
+    uint64_t dropped_ms;                     /* start of the second in which `told` counts */
+    unsigned told;                           /* lines logged about dropped clients */
+    unsigned untold;                         /* clients dropped without a line; the next line reports how many */
 };
 
-/* What ends a wait: the first condition of these that holds (wait.h). */
+/* What a client waits for (wait.h). */
 enum bit_wait_kind {
     BIT_WAIT_NONE,
-    BIT_WAIT_REQUESTED,  /* what a WaitRequest says */
+    BIT_WAIT_REQUESTED,  /* the conditions of a WaitRequest */
     BIT_WAIT_CHECKPOINT, /* a durable one at `step` or later */
     BIT_WAIT_PAUSED,
     BIT_WAIT_TRAINING,
@@ -76,21 +76,21 @@ struct bit_wait {
 
 struct bit_client {
     uv_pipe_t pipe;
-    uv_timer_t timer; /* half a frame */
+    uv_timer_t timer; /* limits half a frame, and unread answers of a client that leaves; retries closing */
     struct bit_clients *all;
     struct bit_client *next, **back;
     struct bit_frame_reader reader;
     struct bit_peer peer;
     bool closing, busy; /* busy: a request is being answered */
-    bool leaving;       /* closed when what was sent to it is on its way */
+    bool leaving;       /* to be closed when everything queued has been written */
     int handles;
-    ssize_t seen;               /* what bit_passed_fds_look said */
-    void (*diverted)(void *to); /* is called when something came, which is left where it is; NULL: it is read here */
+    ssize_t seen;               /* the result of bit_passed_fds_look */
+    void (*diverted)(void *to); /* called when data has arrived, which is not read here; NULL: it is read here */
     void *diverted_to;
-    struct bit_user_task left; /* its socket, where closing it may take time */
+    struct bit_user_task left; /* closes a copy of its socket, where that may take long */
     int left_fd;
 
-    /* What it has asked for and is not answered yet, of those who answer it. */
+    /* The requests that are not answered yet; each belongs to the file that answers it. */
     struct bit_wait wait;
     struct {
         char id[BIT_RUN_ID_MAX]; /* the sweep's; empty: none */
@@ -103,33 +103,34 @@ struct bit_client {
     struct bit_remove *remove;
 };
 
-/** What connected to `server`, at the head of the list. NULL: -ENOMEM, and the connection stays in the queue. */
+/** A new client at the head of the list, to be passed to bit_client_accept. NULL: -ENOMEM. */
 struct bit_client *bit_client_create(struct bit_clients *all, uv_stream_t *server);
-/** Take the connection, whose peer is not known yet. Errors: libuv's. */
+/** Accept its connection to `server`; its peer is not set yet. Errors: libuv's. */
 int bit_client_accept(struct bit_client *c, uv_stream_t *server);
 
-/** Stop and go on reading what it says. */
+/** Start or stop reading from it. */
 void bit_client_read(struct bit_client *c, bool on);
-/** Have `taken` called with `to`, instead of reading, when something came. NULL: read again, once it is turned on. */
+/** When data arrives, call `taken` with `to` instead of reading it; NULL: read it again. bit_client_read turns on
+ * both. */
 void bit_client_divert(struct bit_client *c, void (*taken)(void *to), void *to);
 
-/** Send one message. A client that does not take what it gets is closed. */
+/** Send one message. A client that does not read its answers is dropped. */
 void bit_client_send(struct bit_client *c, uint16_t type, const void *msg);
-/** The same for frames that are encoded already. Takes ownership of them in every case. */
+/** The same for encoded frames, of which it takes ownership in every case. */
 void bit_client_send_frames(struct bit_client *c, uint8_t *frames, size_t bytes);
-/** Bytes on their way to it. */
+/** Bytes queued for it. */
 size_t bit_client_queued(const struct bit_client *c);
-/** ErrorReply; ends the request. */
+/** Send an ErrorReply, which ends the request. */
 void bit_client_refuse(struct bit_client *c, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void bit_client_refuse_problems(struct bit_client *c, int err, const struct bit_problems *problems);
-/** Say something beside the answer, before it. */
+/** Send a NoteReply, before the answer. */
 void bit_client_note(struct bit_client *c, char *text);
 /** The request has been answered: the next one may come. */
 void bit_client_end(struct bit_client *c);
 
-/** Read no more, and close it when what was sent is on its way, or was not taken for client_timeout. */
+/** Stop reading, and close it when everything queued has been written, or after client_timeout. */
 void bit_client_leave(struct bit_client *c);
-/** Refuse the whole connection: it is told why (BIT_EBUSY), and closed. */
+/** Refuse the connection: answer BIT_EBUSY with the reason, and close it. */
 void bit_client_turn_away(struct bit_client *c, const char *why);
 /** Close it, with a line in the log that says why. */
 void bit_client_drop(struct bit_client *c, const char *why);

@@ -4,17 +4,17 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define STREAM_LEAST      (16u << 10)  /* a stream that has less than this queued always goes on */
+#define STREAM_LEAST      (16u << 10)  /* a stream that has less than this queued always continues */
 #define STREAM_MOST       (256u << 10) /* a stream that has this queued waits */
 #define USER_STREAMS_MOST (4u << 20)
 #define ALL_STREAMS_MOST  (64u << 20)
 #define USER_UNREAD_MOST  (16u << 20)
 
-/* What some clients hold together. */
+/* The totals of a set of clients. */
 struct holding {
     unsigned clients, waits, streams;
     size_t queued;
-    struct bit_client *idlest; /* the oldest that asks for nothing and waits for nothing */
+    struct bit_client *idlest; /* the oldest without a request, a wait or a stream */
 };
 
 static bool is_waiting(const struct bit_client *c)
@@ -31,7 +31,7 @@ static void count_client(struct holding *h, struct bit_client *c)
     h->streams += c->stream != NULL;
     h->queued += bit_client_queued(c);
     if (idle)
-        h->idlest = c; /* the newest is the first of the list */
+        h->idlest = c; /* the list goes from the newest to the oldest */
 }
 
 static struct holding of_user(const struct bit_client *c)
@@ -44,7 +44,7 @@ static struct holding of_user(const struct bit_client *c)
     return h;
 }
 
-/* Of those who share connections with it: users, or those with rights of their own. */
+/* Of the clients that share a limit of connections with it: administrators, or all others. */
 static struct holding of_pool(const struct bit_client *c)
 {
     struct holding h = {0};

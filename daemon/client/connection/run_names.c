@@ -14,16 +14,16 @@
 #include "proto/text/nearest.h"
 #include "proto/wire/msg.h"
 
-#define LISTED_MAX 8 /* of runs that may be meant */
+#define LISTED_MAX 8 /* runs listed in a message */
 
-/* Who asks, and for what. */
+/* What is searched for. */
 struct wanted {
     const char *which;
     uint32_t uid;
-    bool own; /* among the user's own runs, or all others */
+    bool own; /* search the user's own runs; else all others */
 };
 
-/* Those of the name, counted; the newest of each kind. */
+/* The runs with the name: how many, and the newest. going_on: those that have not ended. */
 struct named {
     size_t count, going_on;
     struct bit_runner *newest, *newest_going_on;
@@ -52,9 +52,9 @@ static struct named count_named(const struct bit_runs *runs, const struct wanted
     return n;
 }
 
-/* ---- what is said of several */
+/* ---- messages about several runs */
 
-/* "r3 (uid 1000, not ended), r5 (uid 1001, ended)"; going_on: those alone that have not ended. */
+/* "r3 (uid 1000, not ended), r5 (uid 1001, ended)"; going_on: only those that have not ended. */
 static void list_meant(const struct bit_runs *runs, const struct wanted *w, bool going_on, char *out, size_t room)
 {
     size_t listed = 0;
@@ -99,7 +99,7 @@ static void note_several(const struct bit_runs *runs, const struct wanted *w, co
     bit_format_more(note, BIT_RUN_NOTE_MAX, "; this is %s", chosen->run.id);
 }
 
-/* ---- which is meant */
+/* ---- search */
 
 static int choose(const struct bit_runs *runs, const struct wanted *w, const struct named *n, enum bit_run_use use,
                   struct bit_runner **out, char note[BIT_RUN_NOTE_MAX])
@@ -108,7 +108,7 @@ static int choose(const struct bit_runs *runs, const struct wanted *w, const str
         *out = n->newest;
         return 0;
     }
-    /* Of other users' runs none is preferred. */
+    /* Among other users' runs none is preferred for a change. */
     if (use == BIT_RUN_REMOVE || (use == BIT_RUN_CHANGE && (!w->own || n->going_on != 1)))
         return refuse_several(runs, w, n, use == BIT_RUN_CHANGE && w->own && n->going_on > 1);
     *out = n->newest_going_on != NULL ? n->newest_going_on : n->newest;
@@ -148,7 +148,7 @@ static struct bit_runner *find_id(const struct bit_runs *runs, const char *which
     return NULL;
 }
 
-/* The user's own names first: of equally near ones the first stays. */
+/* The user's own names come first, because the first of equally near names is kept. */
 static int refuse_none(const struct bit_runs *runs, const struct wanted *w)
 {
     struct bit_nearest nearest;

@@ -9,9 +9,9 @@ static void run(uv_work_t *work)
 {
     const struct bit_stream_queue *q = work->data;
 
-    const bool yielded = bit_timeslice_yield(); /* the loop, which answers everybody, comes first */
+    const bool yielded = bit_timeslice_yield(); /* the loop's thread has priority */
 
-    q->first->work(q->first); /* the loop changes only what comes after it */
+    q->first->work(q->first); /* meanwhile the loop changes the list only after it */
     bit_timeslice_resume(yielded);
 }
 
@@ -33,7 +33,7 @@ static void on_done(uv_work_t *work, int status)
 static void start(struct bit_stream_queue *q)
 {
     q->work.data = q;
-    BIT_ASSERT(uv_queue_work(q->loop, &q->work, run, on_done) == 0); /* it refuses a missing function alone */
+    BIT_ASSERT(uv_queue_work(q->loop, &q->work, run, on_done) == 0); /* fails only without a function */
 }
 
 void bit_stream_queue_init(struct bit_stream_queue *q, uv_loop_t *loop)

@@ -17,7 +17,7 @@
 #include "proto/wire/msg.h"
 
 #define SILENT_S    2.0 /* longer than a busy machine delays a heartbeat */
-#define ROOM_BAD    2   /* checkpoints that must fit, one beside the one that it replaces */
+#define ROOM_BAD    2   /* room for fewer checkpoints is BAD: one is written beside the one that it replaces */
 #define ROOM_NOTICE 10
 
 /* ---- findings */
@@ -171,7 +171,7 @@ static int worst_first(const void *a, const void *b)
 
     if (x->severity != y->severity)
         return (int)y->severity - (int)x->severity;
-    return (x > y) - (x < y); /* as they were found */
+    return (x > y) - (x < y); /* in the order in which they were found */
 }
 
 void bit_doctor_judge(const struct bit_doctor_facts *f, struct bit_doctor *out)
@@ -235,8 +235,8 @@ struct ranks {
     Bit__TimeSplit *split;
 };
 
-/* Those of which the last report tells: of 65,536 the others would outgrow a frame, and there is nothing to say of
- * them. */
+/* Only the ranks whose own times were in the last report: 65,536 ranks would outgrow a frame, and the others have no
+ * times of their own. */
 static int fill_ranks(const struct bit_straggler *s, struct ranks *out, Bit__DoctorReply *reply)
 {
     out->state = calloc(s->count + 1, sizeof *out->state);
@@ -277,7 +277,7 @@ static void fill_disk(const struct bit_runner *r, struct bit_doctor_facts *f, Bi
         reply->checkpoint_s = seconds_since(newest->time_ns);
         reply->checkpoint_bytes = newest->bytes;
     }
-    if (statvfs(r->dir, &fs) < 0) /* the journal lies there: bitd waits for that disk all the time */
+    if (statvfs(r->dir, &fs) < 0) /* may block, as does every write of the journal, which is on the same disk */
         return;
     f->disk_free = (uint64_t)fs.f_bavail * fs.f_frsize;
     reply->has_disk_free = reply->has_disk_bytes = true;

@@ -1,4 +1,4 @@
-/* What `bitctl doctor` is told: which rank lags and where, what is old, full or wrong, and what helps. */
+/* `bitctl doctor`: which rank lags and where, what is old, full or wrong, and what to do about it. */
 #ifndef BIT_DAEMON_DOCTOR_H
 #define BIT_DAEMON_DOCTOR_H
 
@@ -11,19 +11,19 @@
 
 #define BIT_DOCTOR_FINDINGS_MAX 12
 
-/* What is judged; taken from the run, its job and the disk. Times in seconds, < 0: not known. */
+/* The facts to judge, taken from the run, its job and the disk. Times in seconds, < 0: not known. */
 struct bit_doctor_facts {
     const struct bit_run *run;
-    Bit__RunState state; /* as people see it */
+    Bit__RunState state; /* of bit_status_state */
     const char *reason;
-    bool damaged; /* its journal is: nothing can be done about the run */
+    bool damaged; /* the journal is damaged: the run cannot be resumed */
     double report_s, watchdog_s;
     struct {
         uint32_t rank;
         double s;
         char host[64], section[16];
         uint64_t step;
-    } silent; /* the rank that was not heard for longest; host empty where none is known */
+    } silent; /* the rank that has been silent longest; host is empty if there is none */
     struct {
         bool known;
         uint32_t rank;
@@ -36,11 +36,11 @@ struct bit_doctor_facts {
 struct bit_doctor {
     Bit__Finding item[BIT_DOCTOR_FINDINGS_MAX], *list[BIT_DOCTOR_FINDINGS_MAX];
     char text[BIT_DOCTOR_FINDINGS_MAX][320];
-    char resume[192]; /* the advice how to go on */
+    char resume[192]; /* the advice on how to resume */
     size_t count;
 };
 
-/** Pure. The worst comes first. */
+/** Judge the facts; the worst finding comes first. Pure. */
 void bit_doctor_judge(const struct bit_doctor_facts *f, struct bit_doctor *out);
 /** A DoctorRequest. */
 void bit_doctor_answer(struct bit_client *c, const Bit__DoctorRequest *m);

@@ -11,7 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
-#include <config.h> /* the build's: with quotes it would be ours */
+#include <config.h> /* the build's, not one of bitd's folders */
 
 /* ---- bitd itself */
 
@@ -35,7 +35,7 @@ static void put_build(struct bit_exposition *e)
 static double open_files(void)
 {
     DIR *dir = opendir("/proc/self/fd");
-    double count = -3; /* ".", ".." and this one's own */
+    double count = -3; /* ".", ".." and the descriptor of `dir` */
 
     if (dir == NULL)
         return 0;
@@ -72,7 +72,7 @@ static void put_latency(struct bit_exposition *e, const struct bit_loop_latency 
     bit_exposition_sample(e, "_count", (double)l->turns);
 }
 
-/* Not process_*, which is what the program is called that these are collected by: node_exporter has its own. */
+/* Not named process_*: node_exporter, which can collect these from a text file, has its own of those names. */
 static void put_process(struct bit_exposition *e, const struct bit_env *env)
 {
     static const struct bit_exposition_metric metrics[] = {
@@ -115,7 +115,7 @@ static void put_clients(struct bit_exposition *e, const struct bit_clients *all)
 
 /* ---- runs */
 
-/* Not one whose folder somebody removed. */
+/* False for a run that is being removed, or whose folder was removed by hand. */
 static bool is_there(const struct bit_runner *r)
 {
     return !r->removing && !bit_run_names_is_gone(r);
@@ -144,7 +144,7 @@ static bool ended_lately(const struct bit_runner *r, uint64_t keep_ms)
     return now < ended || now - ended < keep_ms * 1000000;
 }
 
-/* First come those that have not ended, then those that did lately, the newest of each first. */
+/* First the runs that have not ended, then those that ended lately; the newest of each first. */
 static int choose(const struct bit_clients *all, struct bit_metrics_runs *out)
 {
     const struct bit_runs *runs = all->runs;
@@ -163,7 +163,7 @@ static int choose(const struct bit_clients *all, struct bit_metrics_runs *out)
     return 0;
 }
 
-/* ---- all of it */
+/* ---- all metrics */
 
 static int put_all(struct bit_exposition *e, const struct bit_clients *all)
 {

@@ -103,7 +103,7 @@ static void put_held_out(struct bit_exposition *e, const struct bit_metrics_runs
         const Bit__RunStatus *s = &runs->status[i].message;
         for (size_t k = 0; k < s->n_held_out && put < BIT_METRICS_RESULTS_MAX; k++) {
             const Bit__EvaluateReport *m = s->held_out[k];
-            if (m->has_part) /* what one part of 1.58 bits costs is for people: bitctl eval --damage */
+            if (m->has_part) /* of bitctl eval --damage: not exported */
                 continue;
             bit_exposition_label(e, "run", s->run);
             bit_exposition_label(e, "set", m->set);

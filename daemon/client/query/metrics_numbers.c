@@ -123,7 +123,7 @@ static bool given(bool has, double value, double *out)
     return has;
 }
 
-/* ---- one part of what is known of a run each; false: it has no such number */
+/* ---- one function for each source of numbers; false: the run has no such number */
 
 static bool number_of_step(const Bit__StepReport *last, enum number which, double *out)
 {
@@ -257,7 +257,7 @@ static bool number_of_run(const struct bit_run *run, enum number which, double *
     }
 }
 
-/* ---- what the job sees now */
+/* ---- numbers of the job */
 
 static bool number_of_stragglers(const struct bit_straggler *s, enum number which, double *out)
 {

@@ -17,12 +17,12 @@
 #include "proto/limits.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"
-#include <config.h> /* the build's: with quotes it would be ours */
+#include <config.h> /* the build's, not one of bitd's folders */
 
 BIT_LOG_TOPIC("query");
 
-#define LIST_MAX  4096 /* runs in one answer: the newest */
-#define KNOWN_MAX 64   /* cards of which products are known, in one answer */
+#define LIST_MAX  4096 /* runs in one answer, the newest */
+#define KNOWN_MAX 64   /* cards with known products in one answer */
 
 void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
 {
@@ -44,13 +44,14 @@ void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
     bit_client_end(c);
 }
 
-/* Not one whose folder somebody removed; a run with a job is blocked then, and says so itself. */
+/* False for a run that is being removed, or without a job whose folder was removed by hand. With a job it is listed, as
+ * blocked. */
 static bool may_list(const struct bit_runner *r)
 {
     return !r->removing && !bit_run_names_is_gone(r);
 }
 
-/* One answer holds a frame: of very many runs the newest are listed, oldest first. */
+/* Selects at most the newest LIST_MAX runs, oldest first, because an answer is one frame. */
 static size_t select_runs(const struct bit_runs *runs, const Bit__ListRequest *m, struct bit_runner **out)
 {
     const bool all = (m->has_all && m->all) || bit_run_filter_wants_ended(m);
@@ -146,9 +147,9 @@ static void fill_listing(struct listing *out, const struct bit_runner *r, const 
 }
 
 /*
- * What somebody removed by hand is not listed, and said; where nothing else writes of the run, the journal is told,
- * too. While the run has a job, a checkpoint that is written again may be away for a moment, and the next launch looks
- * anyway.
+ * Journals checkpoints that somebody removed by hand, and sends a note that names them; but only if nothing else writes
+ * the run's journal. While the run has a job, a checkpoint that is being rewritten may be missing for a moment, and the
+ * next launch checks anyway.
  */
 static void forget_missing(struct bit_client *c, struct bit_runner *r)
 {

@@ -1,4 +1,4 @@
-/* What is said of a resume: what the run had ended of, from where it goes on, and how much is done again. */
+/* Describes a resume: why the run had ended, where it continues, and how many steps are done again. */
 #ifndef BIT_DAEMON_RESUME_TEXT_H
 #define BIT_DAEMON_RESUME_TEXT_H
 

@@ -11,7 +11,7 @@
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
-/* The value where the condition is KEY=VALUE of this key, else NULL. */
+/* The VALUE of a condition KEY=VALUE if KEY is `key`, else NULL. */
 static const char *value_of(const char *where, const char *key)
 {
     const size_t bytes = strlen(key);
@@ -78,8 +78,8 @@ static bool are_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
     return same;
 }
 
-/* It holds where setting the field to that value changes nothing: so enumerations, lists and numbers compare by what
- * they mean. */
+/* A condition on a field holds if setting the field to that value changes nothing. So enumerations, lists and numbers
+ * compare by value, not by spelling. */
 static bool field_is(const struct bit_run *run, const char *where)
 {
     Bit__RunSpec *is = bit_changes_effective(run->spec, &run->plan), *would_be = is ? bit_msg_clone(is) : NULL;

@@ -26,7 +26,7 @@ Bit__RunState bit_status_state(const struct bit_runner *r)
     return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
 }
 
-/* What is said of a launch that was lost: when the next one is. */
+/* After a lost launch, the reason says when the next one is. */
 static bool fill_retry(struct bit_status *s, const struct bit_runner *r)
 {
     const struct bit_job *job = r->job;
@@ -41,7 +41,7 @@ static bool fill_retry(struct bit_status *s, const struct bit_runner *r)
     return true;
 }
 
-/* What it waits for before it may begin; said where nothing else keeps it. */
+/* The priority, and the runs that it waits for, which are the reason of a queued run. */
 static void fill_after(struct bit_status *s, const struct bit_runner *r)
 {
     s->message.has_priority = r->run.priority != 0;
@@ -109,7 +109,7 @@ static void fill_progress(Bit__RunStatus *m, const struct bit_run *run)
     m->task = run->eval.tasks.result;
     m->n_task = run->eval.tasks.count;
     double step_ms = bit_run_step_ms(run), tokens_per_s = bit_run_tokens_per_s(run);
-    m->has_tokens_per_s = step_ms > 0 && isfinite(tokens_per_s); /* of steps that took no time at all there is none */
+    m->has_tokens_per_s = step_ms > 0 && isfinite(tokens_per_s); /* steps that took no time have no rate */
     m->tokens_per_s = m->has_tokens_per_s ? tokens_per_s : 0;
     double eta_s = (double)(m->steps - BIT_MIN(m->steps, m->step)) * step_ms / 1000;
     m->has_eta_s = step_ms > 0 && isfinite(eta_s) && run->state == BIT__RUN_STATE__TRAINING;
@@ -132,7 +132,7 @@ static void fill_slurm(struct bit_status *s, const struct bit_run *run)
     s->message.slurm = &s->slurm;
 }
 
-/* While the comparison goes on, how far it has come. */
+/* The step up to which a fork is verified, also while the comparison is still going on. */
 static void fill_fork(struct bit_status *s, const struct bit_run *run)
 {
     const Bit__ResumeVerified *end = run->fork_verified;
@@ -176,7 +176,7 @@ static void fill_facts(Bit__RunStatus *m, const struct bit_runner *r)
     m->weights_digest = run->weights_digest;
 }
 
-/* Evenly spaced, and always the last one. */
+/* Evenly spaced points of the curve, always with the last one. */
 static int fill_curve(struct bit_status *s, const struct bit_history *h, uint32_t points)
 {
     size_t count = BIT_MIN(h->curve_count, (size_t)BIT_MIN(points, (uint32_t)BIT_STATUS_POINTS_MAX));

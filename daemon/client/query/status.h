@@ -1,4 +1,4 @@
-/* What `bitctl status` and `bitctl ps` are told of a run. */
+/* The RunStatus of a run, for `bitctl status` and `bitctl ps`. */
 #ifndef BIT_DAEMON_STATUS_H
 #define BIT_DAEMON_STATUS_H
 
@@ -9,7 +9,7 @@
 
 #define BIT_STATUS_POINTS_MAX 1024
 
-/* A RunStatus with the storage that it points to. */
+/* A RunStatus and the storage that it points to. */
 struct bit_status {
     Bit__RunStatus message;
     char reason[BIT_RUN_REASON_MAX + 64];
@@ -19,31 +19,31 @@ struct bit_status {
     Bit__ForkStatus fork;
     Bit__CurvePoint *point;
     Bit__CurvePoint **points;
-    struct bit_status_guard *guard;     /* its anomalies; NULL unless they were added */
-    struct bit_status_changes *changes; /* NULL unless there are some */
+    struct bit_status_guard *guard;     /* anomalies; NULL unless they were added */
+    struct bit_status_changes *changes; /* NULL unless there are some, and they were added */
     Bit__RunSpec *spec;                 /* owned; NULL unless it was added */
 };
 
-/** The run's state as people see it: BLOCKED while it waits for the disk or for data, whatever it was doing. */
+/** The run's state as shown to people: BLOCKED while it waits for the disk or for data, or cannot be launched here. */
 Bit__RunState bit_status_state(const struct bit_runner *r);
 /**
  * Fill `out` from a run, with at most `points` points of its loss curve.
- * Ownership   borrows from the run: to be sent at once
+ * Ownership   borrows from the run: send it at once
  * Errors      -ENOMEM
  */
 int bit_status_init(struct bit_status *out, const struct bit_runner *r, uint32_t points);
 /**
- * Also the last anomalies and the last changes of settings, so many of each at most, and how many there were; skipped
- * steps, rewinds and the last comparison after a restart. -ENOMEM.
+ * Add the last anomalies and the last changes of settings, at most `most` of each, and their total numbers; skipped
+ * steps, rewinds and the last comparison after a restart. Errors: -ENOMEM.
  */
 int bit_status_add_history(struct bit_status *s, const struct bit_run *run, size_t most);
-/** bit_status_init and all of its history. */
+/** bit_status_init with all of the history. */
 int bit_status_init_whole(struct bit_status *out, const struct bit_runner *r, uint32_t points);
-/** Also the specification, with all that was changed since the submission. -ENOMEM. */
+/** Add the specification, with all changes since the submission. Errors: -ENOMEM. */
 int bit_status_add_spec(struct bit_status *s, const struct bit_run *run);
 void bit_status_finish(struct bit_status *s);
 /**
- * Whether a client would take it. One run that cannot be told must not keep a list from telling the others.
+ * Check that a client would accept the message: one invalid status must not spoil a list of all runs.
  * Errors      BIT_EMESSAGE, -ENOMEM
  */
 int bit_status_check(const Bit__RunStatus *m);

@@ -16,7 +16,7 @@
 enum result {
     NOT_YET,
     HOLDS,
-    NEVER, /* the run is in a state from which it will not */
+    NEVER, /* it cannot hold any more */
 };
 
 static bool requested_holds(const struct bit_wait *w, const struct bit_run *run)
@@ -61,7 +61,7 @@ static bool is_gone(const struct bit_wait *w, const struct bit_run *run)
     return bit_run_ended(run);
 }
 
-/* What is not on disk yet has not happened: while the run is blocked, nothing holds. */
+/* While the run is blocked, no other condition holds, because what is not on disk does not count yet. */
 static enum result check(const struct bit_wait *w)
 {
     const struct bit_run *run = &w->runner->run;
@@ -133,7 +133,7 @@ void bit_wait_look(struct bit_client *c)
         return;
     c->wait.kind = BIT_WAIT_NONE;
     if (w.kind == BIT_WAIT_REQUESTED)
-        answer_requested(c, w.runner, result == NEVER); /* also if it never holds: the client sees the state */
+        answer_requested(c, w.runner, result == NEVER); /* with the state, even if it can never hold */
     else if (result == HOLDS)
         bit_wait_answer(c, &w);
     else

@@ -1,4 +1,4 @@
-/* What a client waits for, when its wait is over, and what it is then told. */
+/* Waits of clients for a run: when a wait is over, and its answer. */
 #ifndef BIT_DAEMON_WAIT_H
 #define BIT_DAEMON_WAIT_H
 
@@ -6,11 +6,11 @@
 
 /** A WaitRequest. */
 void bit_wait_requested(struct bit_client *c, const Bit__WaitRequest *m);
-/** Wait; answered at once if it holds already. */
+/** Begin a wait, which is answered at once if it is over already. */
 void bit_wait_begin(struct bit_client *c, const struct bit_wait *wait);
-/** Answer without waiting: what is so now. */
+/** Answer with the present state, without waiting. */
 void bit_wait_answer(struct bit_client *c, const struct bit_wait *w);
-/** Look at a client's wait, and answer it if it is over. */
+/** Check a client's wait, and answer it if it is over. */
 void bit_wait_look(struct bit_client *c);
 
 #endif

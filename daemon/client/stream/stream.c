@@ -18,9 +18,9 @@
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 
-#define SHORT_MAX 3 /* times that a journal may end before it should, for no known reason */
+#define SHORT_MAX 3 /* tries in a row in which a journal is shorter than it should be; then it is damaged */
 
-enum kind { EVENTS, LOG, LINES }; /* LINES: a log whose last lines are looked for, and then a LOG */
+enum kind { EVENTS, LOG, LINES }; /* LINES: searching the last lines of a log; then it becomes a LOG */
 
 struct bit_stream {
     struct bit_client *client;
@@ -30,13 +30,13 @@ struct bit_stream {
     int fd; /* -1 while there is no log */
     struct bit_stream_portion portion;
     struct bit_stream_task task;
-    bool reading, dead; /* the portion is the pool's; dead: freed when it comes back */
-    int result;         /* of the portion */
-    unsigned cut_short;
+    bool reading, dead;   /* reading: the pool uses the portion; dead: freed when the pool is done with it */
+    int result;           /* of the portion */
+    unsigned cut_short;   /* tries in a row in which the journal was too short */
     bool settled;         /* when the portion was begun, nothing more could be written to this log */
-    bool look;            /* at the log: something may have been written */
-    uv_fs_event_t change; /* of the log */
-    bool watching;        /* `change` is a handle that has to be closed */
+    bool look;            /* the log may have grown since it was last read */
+    uv_fs_event_t change; /* watches the log */
+    bool watching;        /* `change` is initialised and must be closed */
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -159,13 +159,13 @@ static bool is_over(const struct bit_stream *s)
            (bit_run_ended(&s->runner->run) && s->runner->job == NULL && !bit_runner_is_blocked(s->runner));
 }
 
-/* The next attempt has begun, or there will be none. */
+/* Whether the log is complete: the next attempt has begun, or there will be none. */
 static bool is_settled(const struct bit_stream *s)
 {
     return is_over(s) || s->portion.attempt < s->runner->run.launch.attempt;
 }
 
-/* The log of the next attempt, from its beginning. */
+/* Opens the log of the next attempt, if the stream follows and there is one. */
 static bool next_log(struct bit_stream *s)
 {
     bool next = s->follow && s->portion.attempt < s->runner->run.launch.attempt;
@@ -187,7 +187,8 @@ static void found_lines(struct bit_stream *s)
 
 /* ---- events */
 
-/* What lies after the journal's own end is being written, or will be taken back. A damaged one has no such end. */
+/* Bytes after journal.bytes are still being written, or will be cut off, and are not sent. For a damaged journal that
+ * end is not known. */
 static bool has_events(struct bit_stream *s)
 {
     struct bit_stream_portion *p = &s->portion;
@@ -257,7 +258,8 @@ void bit_stream_pump(struct bit_stream *s)
         end_stream(s, 0);
 }
 
-/* A journal that a failed sync cut off is written anew, and then the run has changed. */
+/* The journal is shorter than it should be. If a failed sync cut it off, it will be written again, and the change of
+ * the run pumps the stream. */
 static bool goes_on_short(struct bit_stream *s)
 {
     if (bit_runner_is_blocked(s->runner))
@@ -272,7 +274,7 @@ static bool goes_on_short(struct bit_stream *s)
     return false;
 }
 
-/* Nothing was there. A log's end counts if nothing could be written any more when it was looked at. */
+/* The portion was empty. The end of a log is final only if the log was complete when the portion was begun. */
 static void at_end(struct bit_stream *s)
 {
     if (s->kind == LINES)
@@ -312,7 +314,7 @@ static void on_portion(struct bit_stream_task *task)
         return;
     }
     send_portion(s);
-    if (c->stream != s) /* it was dropped, and with it this */
+    if (c->stream != s) /* the client was dropped, and the stream with it */
         return;
     if (s->result > 0)
         s->look = true;
@@ -345,7 +347,7 @@ static int begin_events(struct bit_client *c, struct bit_runner *r, const Bit__E
     return 0;
 }
 
-/* From a byte, from the last lines, or from the beginning. */
+/* A log is sent from an offset, from its last lines, or from the beginning. */
 static void find_beginning(struct bit_stream *s, const Bit__LogRequest *request)
 {
     struct stat st;
@@ -361,7 +363,7 @@ static void find_beginning(struct bit_stream *s, const Bit__LogRequest *request)
     s->portion.end = size;
 }
 
-/* Only those that were launched have a log. */
+/* Only attempts that were launched have a log. */
 static int check_attempt(const struct bit_run *run, const Bit__LogRequest *request)
 {
     const uint32_t launches = run->launch.attempt;
@@ -392,7 +394,7 @@ static int begin_log(struct bit_client *c, struct bit_runner *r, const Bit__LogR
     }
     find_beginning(s, request);
     if (request->has_attempt && request->attempt > 0 && attempt < r->run.launch.attempt && !request->has_offset)
-        s->follow = false; /* it has ended, and one attempt was asked for */
+        s->follow = false; /* an older attempt was asked for, whose log does not grow */
     c->stream = s;
     bit_stream_pump(s);
     return 0;

@@ -50,7 +50,7 @@ static ssize_t read_at(struct bit_stream_portion *p, uint8_t *buf, size_t bytes,
 
 /* ---- events */
 
-/* Steps, and documents of tasks without a result, only if they were asked for; a step with an anomaly always. */
+/* Plain steps, and documents of tasks without a result, only if asked for; steps with an anomaly always. */
 static bool is_wanted(const struct bit_stream_portion *p, const Bit__JournalRecord *record)
 {
     bool plain_step = record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP && record->step->n_anomaly == 0;
@@ -59,7 +59,7 @@ static bool is_wanted(const struct bit_stream_portion *p, const Bit__JournalReco
     return record->seq > p->after && (p->steps || (!plain_step && (p->items || !documents)));
 }
 
-/* As bit_journal_decode. */
+/* Adds the next record, if it is wanted. Returns what bit_journal_decode returns, or an error. */
 static int64_t add_record(struct bit_stream_portion *p, const uint8_t *buf, size_t bytes)
 {
     Bit__JournalRecord *record = NULL;
@@ -77,7 +77,7 @@ static int64_t add_record(struct bit_stream_portion *p, const uint8_t *buf, size
     return err < 0 ? err : took;
 }
 
-/* Every record of one read. */
+/* Adds every record of one read. */
 static int read_on(struct bit_stream_portion *p, uint8_t *buf)
 {
     uint64_t left = p->end > p->offset ? p->end - p->offset : 0;
@@ -93,7 +93,7 @@ static int read_on(struct bit_stream_portion *p, uint8_t *buf)
     return took < 0 && done == 0 ? (int)took : done > 0;
 }
 
-/* As many of the picked ones, from the first, as lie within one read. */
+/* How many of the picked records, from the first on, fit into one read, and its size in *bytes. */
 static size_t span(const struct bit_journal_index_entry *first, size_t count, size_t *bytes)
 {
     size_t n = 0;
@@ -168,7 +168,7 @@ int bit_stream_portion_log(struct bit_stream_portion *p)
     return with_buffer(p, read_text);
 }
 
-/* The newline before the last `lines` of them; a newline at the very end closes the last line. */
+/* Finds the newline before the last `lines` lines. A newline at the very end belongs to the last line. */
 static bool find_line(struct bit_stream_portion *p, const uint8_t *buf, size_t bytes, uint64_t at)
 {
     const uint8_t *newline;
@@ -193,7 +193,7 @@ static int scan_lines(struct bit_stream_portion *p, uint8_t *buf)
             return (int)n;
         if (n == (ssize_t)bytes && find_line(p, buf, bytes, at))
             return 0;
-        p->offset = n == (ssize_t)bytes ? at : 0; /* cut short meanwhile: all that is left */
+        p->offset = n == (ssize_t)bytes ? at : 0; /* truncated meanwhile: send all that is left */
         scanned += bytes;
     }
     return p->offset > 0;

@@ -1,7 +1,7 @@
 /*
- * One portion of a stream to a client: read from a journal or a log, chosen, and packed as frames. Bounded in what it
- * reads, so that others have their turn (stream_queue.h), and blocking: it is made on the pool, never on
- * the loop.
+ * One portion of a stream to a client: read from a journal or a log, filtered, and packed into frames. It reads a
+ * bounded amount, so that other streams have their turn (stream_queue.h). These functions block: they run on the pool,
+ * never on the loop.
  */
 #ifndef BIT_DAEMON_STREAM_PORTION_H
 #define BIT_DAEMON_STREAM_PORTION_H
@@ -20,18 +20,19 @@
 
 struct bit_stream_portion {
     int fd;
-    uint64_t offset; /* where to read, and afterwards where to go on */
+    uint64_t offset; /* where to read, and afterwards where to continue */
     uint64_t end;    /* where to stop; UINT64_MAX: at the end of the file */
 
-    /* of events */
-    uint64_t after;                                                  /* those up to this one are left out */
-    bool steps;                                                      /* everything: steps without an anomaly, too */
-    bool items;                                                      /* documents of tasks, too */
-    struct bit_journal_index_entry picked[BIT_STREAM_PORTION_PICKS]; /* if there are any: only these */
+    /* Events: */
+    uint64_t after;                                                  /* records up to this number are left out */
+    bool steps;                                                      /* also steps without an anomaly: everything */
+    bool items;                                                      /* also documents of tasks */
+    struct bit_journal_index_entry picked[BIT_STREAM_PORTION_PICKS]; /* if not empty, only these records */
     size_t picked_count;
 
-    uint32_t attempt; /* whose log it is */
-    uint64_t lines;   /* line ends that are still to be found, backwards from `offset` */
+    /* Logs: */
+    uint32_t attempt; /* the log's attempt */
+    uint64_t lines;   /* line ends still to be found, backwards from `offset` */
 
     /* The result: */
     uint8_t *frames; /* heap, the caller's */
@@ -40,7 +41,7 @@ struct bit_stream_portion {
     char text[BIT_ERR_TEXT_MAX]; /* of an error */
 };
 
-/** 1: there is more; 0: at the end, or what should be there is not; < 0 with `text`: it cannot be read. */
+/** 1: there may be more; 0: at the end, or the file is too short; < 0 with `text`: it cannot be read. */
 int bit_stream_portion_events(struct bit_stream_portion *p);
 int bit_stream_portion_log(struct bit_stream_portion *p);
 /** 1: not found yet; 0: the last `lines` lines begin at `offset`. */

@@ -10,7 +10,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-/* By its id, or the newest of the user's of this name. */
+/* A sweep by its id, or the user's newest one of this name. */
 static const struct bit_sweep *find_sweep(const struct bit_client *c, const char *which)
 {
     const struct bit_sweeps *sweeps = c->all->sweeps;
@@ -34,7 +34,7 @@ static int add(const struct bit_client *c, const char *item, struct bit_argv *ou
         bit_argv_add(out, "%s%s", completes ? BIT_AFTER_OK : "", s->id);
         return 0;
     }
-    /* A name that several runs have is nothing to wait for: which of them is meant? */
+    /* As for a change, an ambiguous name is refused. */
     int err = bit_run_names_find(c->all->runs, which, c->peer.uid, BIT_RUN_CHANGE, &r, note);
 
     if (err < 0)

@@ -1,4 +1,4 @@
-/* Priority and --after of a submission: whether they make sense, and which runs are meant. */
+/* Checks priority and --after of a submission, and finds the runs that --after names. */
 #ifndef BIT_DAEMON_AFTER_ASKED_H
 #define BIT_DAEMON_AFTER_ASKED_H
 
@@ -6,8 +6,8 @@
 #include "daemon/sys/argv.h"
 
 /**
- * Check both; out, which is empty, gets the runs by their ids, as the journal has them. Who may
- * give which priority: bit_access_check_priority.
+ * Check both; `out`, which is empty, gets the runs by their ids, in the form of the journal. The right to a priority is
+ * checked by bit_access_check_priority.
  * Errors      BIT_EUSAGE; BIT_EAUTH; BIT_ENORUN; -ENOMEM; `out` is empty then
  */
 int bit_after_asked(const struct bit_client *c, const Bit__SubmitRequest *m, struct bit_argv *out);

@@ -20,7 +20,7 @@ static void add_line(const struct bit_argv *command, struct bit_argv *out)
     free(line);
 }
 
-/* The nodes of the job that bitd runs in; of one that is to be submitted, as many as it asks for. */
+/* The nodes of the Slurm job around bitd; for a job to be submitted, as many placeholders as it asks for. */
 static int find_places(const Bit__RunSpec *spec, struct bit_places *out)
 {
     const char *list = getenv("SLURM_JOB_NODELIST");

@@ -25,7 +25,7 @@
 struct asked {
     const struct bit_runner *parent;
     const Bit__ForkRequest *m;
-    Bit__RunSpec *was, *is; /* the parent's as it is carried out; the fork's */
+    Bit__RunSpec *was, *is; /* the parent's, with its changes; the fork's */
     struct bit_problems *problems;
     struct bit_fork_changes *changes;
 };
@@ -67,7 +67,7 @@ static int set_text(char **field, const char *text)
     return 0;
 }
 
-/* Its parent's name and the step, or two runs of a name would have to be told apart. A --set name=… stays. */
+/* By default the parent's name with the step, so that names stay distinct. A name of --set name=… is kept. */
 static int name_it(struct asked *a)
 {
     const char *was = a->was->name != NULL ? a->was->name : "";
@@ -92,7 +92,8 @@ static int begin_with_weights(struct asked *a)
     return set_text(&a->is->model->init_from, path);
 }
 
-/* Where the model of a fork begins is no question: both have none, or the fork has the checkpoint's weights. */
+/* model.init_from is removed from both: a fork begins from the checkpoint (begin_with_weights sets it, if only from the
+ * weights). */
 static int make_specs(struct asked *a)
 {
     const struct bit_run *run = &a->parent->run;
@@ -135,7 +136,7 @@ static int compare(struct asked *a)
     return BIT_ESPEC;
 }
 
-/* ---- who may, and from what */
+/* ---- rights and the checkpoint */
 
 static int check_checkpoint(const struct bit_run *run, const Bit__ForkRequest *m)
 {
@@ -149,7 +150,8 @@ static int check_checkpoint(const struct bit_run *run, const Bit__ForkRequest *m
                     list[0] ? "; it has those of steps " : "", list);
 }
 
-/* Another user's files were proven when the parent was submitted, and a fork that reads the same ones reads no more. */
+/* A fork has no proof of its own: on another user's bitd it may read only the files that were proven for its parent,
+ * which must be a run of the same user. */
 static int check_files(const struct bit_client *c, const struct asked *a)
 {
     if (!bit_proof_needed(&c->peer) || (a->changes->same_files && a->parent->run.uid == c->peer.uid))
@@ -172,7 +174,7 @@ static int check(const struct bit_client *c, const struct bit_runner *parent, co
     return err == 0 ? check_checkpoint(&parent->run, m) : err;
 }
 
-/* ---- handed on */
+/* ---- the submission */
 
 static struct bit_fork_origin *make_origin(const struct asked *a)
 {

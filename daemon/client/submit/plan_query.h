@@ -1,4 +1,4 @@
-/* Asking bitworker what a specification takes, before anything is promised. */
+/* Asks `bitworker --plan` what a specification takes, before its submission is answered. */
 #ifndef BIT_DAEMON_PLAN_QUERY_H
 #define BIT_DAEMON_PLAN_QUERY_H
 
@@ -6,7 +6,7 @@
 
 struct bit_env;
 
-/* The plan is borrowed for the call. */
+/* `plan` is valid during the call only. */
 typedef void bit_plan_query_done(void *arg, const struct bit_plan_answer *plan);
 
 /**

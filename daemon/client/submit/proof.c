@@ -19,11 +19,11 @@
 #include "proto/wire/msg.h"
 
 #define PATH_BYTES  (BIT_PATH_MAX + 32)
-#define TAKEN_BYTES 4096 /* at once; a proof has some hundred */
+#define TAKEN_BYTES 4096 /* of one read; a proof has some hundred */
 
-/* What one look at the socket brought; filled beside the loop. */
+/* The result of one read of the socket, which the user's thread fills. */
 struct taken {
-    int fd; /* the client's socket, a copy of our own */
+    int fd; /* a copy of the client's socket */
     ssize_t bytes;
     uint8_t room[TAKEN_BYTES];
     struct shown {
@@ -34,19 +34,19 @@ struct taken {
 };
 
 struct bit_proof {
-    struct bit_client *client; /* whose connection is read here meanwhile */
+    struct bit_client *client; /* meanwhile its connection is read here */
     uv_timer_t timer;
-    int handles; /* the timer, and what is done beside the loop */
+    int handles; /* the timer, and a task on the user's thread */
     const Bit__RunSpec *spec;
     struct bit_file_id *files;
     size_t tokens;                       /* how many of these are token files: bit_spec_shown_path */
     size_t count, at, batch;             /* in all; proven; asked for now */
-    struct shown shown[BIT_PROVE_BATCH]; /* and not yet used */
+    struct shown shown[BIT_PROVE_BATCH]; /* files shown for the present batch */
     size_t shown_count;
-    bool taking; /* `taken` is the thread's */
+    bool taking; /* the thread uses `taken` */
     struct taken taken;
     struct bit_user_task job;
-    bit_proof_done *done; /* NULL once it was called, or must not be */
+    bit_proof_done *done; /* NULL if it was called or must not be */
     void *arg;
 };
 
@@ -68,7 +68,7 @@ static void on_closed(uv_handle_t *handle)
     let_go(handle->data);
 }
 
-/* The client's connection is read from as before. */
+/* Lets the client's connection be read as before. */
 static void give_back(struct bit_proof *p)
 {
     uv_os_fd_t fd;
@@ -88,7 +88,8 @@ void bit_proof_destroy(struct bit_proof *p)
     uv_close((uv_handle_t *)&p->timer, on_closed);
 }
 
-/* While a thread still takes what the client sent, nothing else may read from it: then it is told why, and closed. */
+/* While the thread is still reading from the connection, nothing else may: the client then gets its answer and is
+ * closed. */
 static void finish(struct bit_proof *p, int err)
 {
     bit_proof_done *done = p->done;
@@ -105,9 +106,9 @@ static void finish(struct bit_proof *p, int err)
         bit_client_leave(c);
 }
 
-/* ---- what came */
+/* ---- what the client sent */
 
-/* A token file must be shown; the others are looked for where they may be. */
+/* Only token files must be shown; the others may be missing. */
 static bool must_be_there(const struct bit_proof *p, size_t i)
 {
     return i < p->tokens;
@@ -137,7 +138,8 @@ static int note_file(struct bit_proof *p, size_t i, const struct shown *shown)
     return 0;
 }
 
-/* Files of model.init_from may be missing: which of them the model begins from is decided by what bitd finds there. */
+/* Whether an error for a file fails the proof. Sidecars may be missing. Every file of model.init_from may be: what the
+ * model begins from is decided by what bitd finds there. */
 static bool is_missed(const struct bit_proof *p, size_t i, int error)
 {
     return must_be_there(p, i) ||
@@ -180,7 +182,7 @@ static struct shown look_at(int fd)
     return (struct shown){.file = {.device = st.st_dev, .inode = st.st_ino}};
 }
 
-/* On the user's thread: how long it takes to look at a file and to close it depends on the client's file system. */
+/* On the user's thread: how long fstat and close take depends on the client's file system. */
 static void take(struct bit_user_task *job)
 {
     struct bit_proof *p = job->data;
@@ -195,7 +197,7 @@ static void take(struct bit_user_task *job)
     close(t->fd);
 }
 
-/* Descriptors come with the bytes of their frame; bitctl never sends more than a batch asks for. */
+/* Keeps the files shown until their frame is complete; bitctl never sends more than a batch asks for. */
 static int keep_shown(struct bit_proof *p)
 {
     if (p->shown_count + p->taken.shown_count > BIT_PROVE_BATCH)
@@ -248,8 +250,8 @@ static int take_frame(struct bit_proof *p, const struct bit_frame *frame)
 
 /* ---- asking */
 
-/* Files of one folder share their sidecar, and it is asked for once. Of a file or a checkpoint of ours nothing else is
- * begun from. */
+/* Files of one folder share a sidecar, which is asked for once. If model.init_from is a file or one of bitd's
+ * checkpoints, its other files are not needed. */
 static bool is_wanted(const struct bit_proof *p, size_t i)
 {
     const char *from = p->spec->model->init_from;
@@ -264,7 +266,7 @@ static bool is_wanted(const struct bit_proof *p, size_t i)
            !bit_sidecar_is_shared(bit_spec_path(p->spec, i - p->tokens - 1), bit_spec_path(p->spec, i - p->tokens));
 }
 
-/* The next that are wanted, in a row, and of one kind. */
+/* The next batch: wanted files in a row, of one kind. */
 static void find_batch(struct bit_proof *p)
 {
     while (p->at < p->count && !is_wanted(p, p->at))
@@ -328,7 +330,7 @@ static void on_taken(struct bit_user_task *job)
     let_go(p);
 }
 
-/* Something came: it is taken beside the loop, and the descriptors in it are closed there. */
+/* Data has arrived: the user's thread reads it, and closes the descriptors in it. */
 static void on_arrived(void *arg)
 {
     struct bit_proof *p = arg;

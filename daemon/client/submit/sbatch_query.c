@@ -7,7 +7,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define TEST_MS 10000 /* sbatch itself is more patient with a controller that does not answer; somebody waits here */
+#define TEST_MS 10000 /* sbatch waits longer for a controller that does not answer, but here a person waits */
 
 struct asking {
     bit_sbatch_query_done *done;

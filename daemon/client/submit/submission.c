@@ -31,7 +31,7 @@ struct bit_submission *bit_submission_create(struct bit_client *c, const Bit__Su
 
 void bit_submission_destroy(struct bit_submission *s)
 {
-    if (s->looked != NULL) /* refused, or nobody is left to answer to */
+    if (s->looked != NULL) /* refused, or the client has gone */
         s->looked(s->looked_arg, NULL);
     if (s->client != NULL)
         s->client->submission = NULL;
@@ -49,10 +49,10 @@ void bit_submission_forget(struct bit_submission *s)
     if (s == NULL)
         return;
     s->client = NULL;
-    if (s->proving) /* no client is left to prove it */
+    if (s->proving) /* the proof needs the client */
         bit_submission_destroy(s);
     else if (s->looks && bit_user_threads_abandon(&s->looking))
-        bit_submission_destroy(s); /* everything else that it waits for ends by itself */
+        bit_submission_destroy(s); /* other pending steps end by themselves and destroy it then */
 }
 
 void bit_submission_refuse(struct bit_submission *s, int err, const char *text)

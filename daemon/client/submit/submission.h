@@ -1,4 +1,4 @@
-/* One submission, from the request to its answer: what was asked for, and what was found of it on the way. */
+/* One submission, from the request to its answer: what was asked for, and the results of the checks so far. */
 #ifndef BIT_DAEMON_SUBMISSION_H
 #define BIT_DAEMON_SUBMISSION_H
 
@@ -19,48 +19,48 @@ struct bit_fork_origin;
 struct bit_init_from;
 struct bit_proof;
 
-/* What a specification names was looked at, and it can be trained. s is valid until this returns, and NULL where it was
- * refused, and the client told so, or has gone. */
+/* Called when all checks have passed. s is valid during the call only; NULL if the client was refused or has gone. */
 typedef void bit_submission_looked(void *arg, struct bit_submission *s);
 
 struct bit_submission {
     struct bit_user_task looking;
     const struct bit_env *env;
     struct bit_runs *runs;
-    struct bit_client *client; /* NULL when it has gone */
+    struct bit_client *client; /* NULL if it has gone */
     Bit__RunSpec *spec;
     char request_id[BIT_REQUEST_ID_MAX + 1];
     uint32_t uid;
     bool dry_run, paused, proving, looks;
     int32_t priority;
-    struct bit_argv after;           /* as the journal has it */
-    struct bit_proof *proof;         /* of a submitter who is not this bitd's user */
-    struct bit_feed *feed;           /* what was proven; opened again when the run is launched */
-    struct bit_init_from *init_from; /* of model.init_from, if there is one */
-    struct bit_fork_origin *fork;    /* where it begins, if it is a fork */
+    struct bit_argv after;           /* in the form of the journal */
+    struct bit_proof *proof;         /* of a submitter who is not this bitd's user; else NULL */
+    struct bit_feed *feed;           /* the proven files, which are opened again at each launch */
+    struct bit_init_from *init_from; /* of model.init_from; else NULL */
+    struct bit_fork_origin *fork;    /* where a fork begins; else NULL */
     struct bit_token_look tokens;
-    struct bit_problems problems, notes; /* of what it names */
+    struct bit_problems problems, notes; /* about the files that it names */
     int err;
     char text[BIT_ERR_TEXT_MAX];
-    enum bit_sbatch_answer slurm; /* of SBATCH: whether Slurm would take its job, and why not */
+    enum bit_sbatch_answer slurm; /* of launcher SBATCH: whether Slurm would accept its job, and why not */
     char slurm_text[BIT_ERR_TEXT_MAX];
-    bit_submission_looked *looked; /* who is told instead of a run being made; NULL: nobody */
+    bit_submission_looked *looked; /* called after the checks instead of making a run; NULL: make the run */
     void *looked_arg;
 };
 
-/** Of a specification that the rules allow, which it owns from then on. It is the client's. NULL: -ENOMEM. */
+/** Takes ownership of `spec`, which passed bit_submit_check, and sets c->submission. NULL: -ENOMEM, nothing is
+ * taken. */
 struct bit_submission *bit_submission_create(struct bit_client *c, const Bit__SubmitRequest *m, Bit__RunSpec *spec);
-/** It is over: who was to be told of a look is told that nothing came of it. */
+/** Free it. If `looked` was not called yet, it is called with NULL. */
 void bit_submission_destroy(struct bit_submission *s);
-/** The client, if it is still there, is refused; ends the submission. */
+/** Refuse the client, if it is still there, and destroy the submission. */
 void bit_submission_refuse(struct bit_submission *s, int err, const char *text);
-/** The client is gone: no answer is sent, and no run is made. NULL is fine. */
+/** The client has gone: no answer is sent, and no run is made. NULL is fine. */
 void bit_submission_forget(struct bit_submission *s);
 
-/** Its specification, with what was read of its files in it; the caller's from then on. */
+/** Its specification, completed by what was read from its files. The caller owns it. */
 Bit__RunSpec *bit_submission_take_spec(struct bit_submission *s);
-/** Write what a run needs of what was proven and looked at into a folder: data.pb, init.pb. Errors: -errno;
- * BIT_ESTATE if what it begins from is going. */
+/** Write what a run needs of the proof and the checks into a folder: data.pb, init.pb. Errors: -errno; BIT_ESTATE if
+ * the checkpoint that it begins from was removed. */
 int bit_submission_keep(const struct bit_submission *s, const char *dir);
 
 #endif

@@ -11,7 +11,7 @@
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 
-/* notes: of a fork, what its changes mean; NULL where nothing is to be said. */
+/* notes: the effects of a fork's changes; NULL: none. */
 static void answer_submitted(struct bit_client *c, const struct bit_runner *r, bool known,
                              const struct bit_problems *notes)
 {
@@ -37,8 +37,8 @@ void bit_submission_answer_known(struct bit_client *c, const struct bit_runner *
     answer_submitted(c, r, true, NULL);
 }
 
-/* From now on the run may read what was proven, or looked at, and no other file. A run of another user without that
- * note may read none. */
+/* Writes data.pb and init.pb: the run may read the files that they name, and no others. Without them another user's run
+ * may read none, so it fails. */
 static void keep_proof(const struct bit_submission *s, struct bit_runner *r)
 {
     int err = bit_submission_keep(s, r->dir);
@@ -63,7 +63,7 @@ static int add_run(struct bit_submission *s, Bit__RunSpec *spec, struct bit_runn
 
 void bit_submission_answer_run(struct bit_submission *s)
 {
-    struct bit_runner *r = bit_runs_find_request(s->runs, s->request_id); /* sent twice, and both were being checked */
+    struct bit_runner *r = bit_runs_find_request(s->runs, s->request_id); /* if the request was sent twice */
     const bool known = r != NULL;
 
     if (!known) {
@@ -86,7 +86,7 @@ void bit_submission_answer_run(struct bit_submission *s)
     bit_runs_schedule(r->runs);
 }
 
-/* What is worth to be said and no reason to refuse it. */
+/* Answers of sbatch that are no reason to refuse the run become warnings. */
 static void warn_of_slurm(const struct bit_submission *s, struct bit_dry_reply *reply)
 {
     char text[BIT_ERR_TEXT_MAX];

@@ -12,7 +12,7 @@
 #include "proto/dryrun/task_look.h"
 #include "proto/err.h"
 
-/* What the model begins from, where model.init_from is set. */
+/* Checks model.init_from, if it is set. */
 static int look_at_init(struct bit_submission *s)
 {
     char runs[BIT_CONFIG_PATH_MAX + 16];
@@ -40,7 +40,7 @@ static int look_at_tokens(struct bit_submission *s)
     return err < 0 ? err : bit_token_look(s->spec, &shown, true, &s->problems, &s->tokens);
 }
 
-/* After the tokens, of which the proof was checked. */
+/* After look_at_tokens, which checks the proof. */
 static int look_at_tasks(struct bit_submission *s)
 {
     size_t count;
@@ -48,7 +48,7 @@ static int look_at_tasks(struct bit_submission *s)
     return bit_task_look(s->spec, s->proof != NULL ? bit_proof_files(s->proof, &count) : NULL, true, &s->problems);
 }
 
-/* What another user proved is kept with the run, so that it is opened now. */
+/* Opens the files that another user proved, because their identities are kept with the run. */
 static int open_proven(struct bit_submission *s)
 {
     const struct bit_file_id *sidecars = bit_proof_sidecars(s->proof);
@@ -56,7 +56,7 @@ static int open_proven(struct bit_submission *s)
     const struct bit_file_id *proven = bit_proof_files(s->proof, &count);
     int err = bit_feed_create(s->spec, &s->feed);
 
-    if (err == 0) /* the last are request files, which the specification knows by their digests now */
+    if (err == 0) /* without the last ones, request files, whose digests are in the specification by now */
         err = bit_feed_prove(s->feed, proven, count - s->spec->eval->n_task);
     if (err < 0)
         return err;

@@ -55,7 +55,7 @@ static void begin_planning(struct bit_submission *s)
         bit_submission_refuse(s, err, bit_fail_text());
 }
 
-/* Told now rather than when a slot is free. What depends on the nodes of the moment is for Slurm to wait for. */
+/* A refusal is reported now rather than when a slot is free. For nodes that are only busy now, Slurm waits. */
 static void on_sbatch_tested(void *arg, enum bit_sbatch_answer answer, const char *text)
 {
     struct bit_submission *s = arg;
@@ -81,7 +81,8 @@ static void ask_slurm(struct bit_submission *s)
         bit_submission_refuse(s, err, bit_fail_text());
 }
 
-/* A stat or an open may hang where a user has mounted something: not where tokens are read for training. */
+/* On the user's thread, not on the pool that reads tokens for training: a stat or an open may hang on a user's
+ * mount. */
 static void look_at_data(struct bit_user_task *task)
 {
     struct bit_submission *s = task->data;
@@ -91,8 +92,7 @@ static void look_at_data(struct bit_user_task *task)
         bit_format(s->text, sizeof s->text, "%s", bit_fail_text());
 }
 
-/* To start from a checkpoint of another run of this bitd, without reading it himself, the submitter needs the right
- * to. */
+/* To start from another run's checkpoint, which bitd reads for him, the submitter needs BIT_VERB_FROM on that run. */
 static int check_init_run(const struct bit_submission *s)
 {
     if (s->init_from == NULL || s->init_from->run[0] == '\0')
@@ -110,7 +110,7 @@ static void on_looked(struct bit_user_task *task)
     s->looks = false;
     if (s->client == NULL) {
         bit_submission_destroy(s);
-    } else if (check_init_run(s) < 0) { /* before the client is told anything of what is in it */
+    } else if (check_init_run(s) < 0) { /* before the client learns anything about its content */
         bit_submission_refuse(s, BIT_EAUTH, bit_fail_text());
     } else if (s->err < 0 && s->err != BIT_EAUTH && s->problems.count > 0) {
         bit_client_refuse_problems(s->client, s->err, &s->problems);
@@ -124,7 +124,7 @@ static void on_looked(struct bit_user_task *task)
     }
 }
 
-/* ---- the beginning */
+/* ---- begin */
 
 static void begin_looking(struct bit_submission *s)
 {
@@ -176,13 +176,13 @@ static void begin_with_files(struct bit_client *c, struct bit_submission *s)
         begin_looking(s);
         return;
     }
-    s->proving = true; /* a client that is dropped while it is asked takes the submission with it */
+    s->proving = true; /* set first: if the client is dropped in bit_proof_start, the submission is destroyed with it */
     int err = bit_proof_start(c, s->spec, on_proven, s, &s->proof);
     if (err < 0)
         bit_submission_refuse(s, err, bit_fail_text());
 }
 
-/* Takes fork, which is NULL where it is none. */
+/* Takes ownership of fork, which may be NULL. */
 static void begin(struct bit_client *c, const Bit__SubmitRequest *m, struct bit_fork_origin *fork,
                   const struct bit_problems *notes)
 {
@@ -211,7 +211,7 @@ void bit_submit_look(struct bit_client *c, const Bit__SubmitRequest *m, bit_subm
     begin_with_files(c, s);
 }
 
-/* Root's bitd trains as root. */
+/* A bitd of root would train as root for others. */
 int bit_submit_check_user(const struct bit_client *c)
 {
     if (geteuid() != 0 || c->peer.uid == 0)
@@ -222,7 +222,7 @@ int bit_submit_check_user(const struct bit_client *c)
                     c->peer.uid);
 }
 
-/* Whether it is to be begun; else it has been answered, or refused. */
+/* Whether to begin; if not, the client has been answered or refused. */
 static bool may_begin(struct bit_client *c, const Bit__SubmitRequest *m)
 {
     const struct bit_runs *runs = c->all->runs;

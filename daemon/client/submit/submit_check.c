@@ -10,7 +10,7 @@
 #include "proto/spec/spec.h"
 #include "proto/text/problems.h"
 
-/* How this bitd, by its user and settings, lets this client launch ranks. */
+/* Checks the launcher against this bitd's user and settings. */
 static int check_launch(const struct bit_client *c, const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     int err = bit_allow_check(c->all->env->config, spec, !bit_proof_needed(&c->peer), problems);
@@ -29,7 +29,7 @@ int bit_submit_check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *
     if (err >= 0)
         err = bit_spec_validate(spec, problems);
     if ((err >= 0 || err == BIT_ESPEC) && spec->launch != NULL && check_launch(c, spec, problems) < 0)
-        err = BIT_ESPEC; /* told together with the other problems */
+        err = BIT_ESPEC; /* reported together with the other problems */
     if ((err >= 0 || err == BIT_ESPEC) && bit_spec_check_new_name(spec, problems) < 0)
         err = BIT_ESPEC;
     return err < 0 ? err : 0;

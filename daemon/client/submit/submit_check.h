@@ -1,4 +1,4 @@
-/* What a specification says, by itself and for who submits it: before anything that it names is looked at. */
+/* Checks of a specification and of its submitter's rights, before any file that it names is looked at. */
 #ifndef BIT_DAEMON_SUBMIT_CHECK_H
 #define BIT_DAEMON_SUBMIT_CHECK_H
 
@@ -11,7 +11,7 @@
  * Errors      BIT_ESPEC, ...: the client has been refused then, with every problem that was found
  */
 int bit_submit_check(struct bit_client *c, Bit__RunSpec *spec, const char *directory);
-/** The same with its problems, and nobody refused. */
+/** The same, with the problems in `problems` and without refusing the client. */
 int bit_submit_check_spec(struct bit_client *c, Bit__RunSpec *spec, const char *directory,
                           struct bit_problems *problems);
 

@@ -16,12 +16,12 @@
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
 
-/* A sweep whose branches' files are being looked at. */
+/* A sweep whose branches' files are being checked. */
 struct asked {
-    struct bit_client *client; /* read only while it is being answered */
+    struct bit_client *client; /* gone if on_looked gets no submission */
     struct bit_sweep *sweep;
     bool dry_run;
-    bool *looked; /* of each branch: at its files, or at those of one with the same */
+    bool *looked; /* for each branch: its files were checked, or those of a branch with the same ones */
     size_t branch;
 };
 
@@ -32,7 +32,7 @@ static void free_asked(struct asked *a)
     free(a);
 }
 
-/* told: known, dry_run and never. */
+/* Of `told` only known, dry_run and never are used. */
 static void answer(struct bit_client *c, const struct bit_sweep *s, const Bit__SweepReply *told, bool spec)
 {
     struct bit_sweep_reply reply;
@@ -56,9 +56,9 @@ void bit_sweep_answer(struct bit_client *c, const struct bit_sweep *s, bool know
     answer(c, s, &(Bit__SweepReply){.known = known, .dry_run = dry_run, .never = never}, false);
 }
 
-/* ---- one that is asked for */
+/* ---- a new sweep */
 
-/* Fields, with those below them, of which it is asked whether two branches have them otherwise. */
+/* Fields, including those below them, in which two branches may differ. */
 struct sought {
     const char *const *field;
     size_t count;
@@ -77,7 +77,7 @@ static void find_sought(void *arg, const char *path)
     }
 }
 
-/* Whether what is looked at of one says all of the other: its files, and what it takes. */
+/* Whether the checks of one hold for the other: they have the same files and take the same memory. */
 static bool takes_the_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
 {
     static const char *const fields[] = {"data", "eval.set", "eval.task", "model", "batch", "launch"};
@@ -87,7 +87,7 @@ static bool takes_the_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
     return !s.differ;
 }
 
-/* Whether both read the same files in the same way, of which a sweep keeps one note (data.pb). */
+/* Whether both read the same files in the same way: a sweep keeps one data.pb for all branches. */
 static bool reads_the_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
 {
     static const char *const fields[] = {"data", "eval.set", "eval.task", "model.context", "model.vocab"};
@@ -97,7 +97,7 @@ static bool reads_the_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
     return !s.differ;
 }
 
-/* What was read of its request files. */
+/* Copies what was read from request files. */
 static int copy_tasks(const Bit__RunSpec *from, Bit__RunSpec *to)
 {
     for (size_t i = 0; i < BIT_MIN(from->eval->n_task, to->eval->n_task); i++) {
@@ -145,7 +145,7 @@ static int take_after(struct bit_sweep *s, const struct bit_argv *after)
     return 0;
 }
 
-/* Sent twice, and both were being looked at. */
+/* If the request was sent twice, the other one may have made the sweep meanwhile. */
 static bool was_made(struct asked *a, struct bit_client *c)
 {
     const struct bit_sweep *known = bit_sweeps_find_request(c->all->sweeps, a->sweep->plan->request_id);
@@ -182,7 +182,7 @@ static void on_looked(void *arg, struct bit_submission *s)
     struct asked *a = arg;
     struct bit_client *c = a->client;
 
-    if (s == NULL) { /* refused, or gone */
+    if (s == NULL) { /* the client was refused, or has gone */
         free_asked(a);
         return;
     }
@@ -218,7 +218,7 @@ static void look_at_next(struct asked *a)
     bit_submit_look(a->client, &m, on_looked, a);
 }
 
-/* What a branch may not have otherwise than the others. */
+/* Checks the fields in which branches must not differ. */
 static int check_files(const struct bit_client *c, const Bit__SweepPlanned *plan)
 {
     const char *init = plan->spec[0]->model->init_from;
@@ -237,7 +237,7 @@ static int check_files(const struct bit_client *c, const Bit__SweepPlanned *plan
     return 0;
 }
 
-/* Whether it is to be looked at; else it has been answered, or refused. */
+/* Whether to begin; if not, the client has been answered or refused. */
 static bool may_begin(struct bit_client *c, const Bit__SweepRequest *m)
 {
     const struct bit_sweeps *sweeps = c->all->sweeps;
@@ -263,7 +263,7 @@ static bool may_begin(struct bit_client *c, const Bit__SweepRequest *m)
     return false;
 }
 
-/* Takes both. */
+/* Takes ownership of plan and progress. */
 static struct asked *new_asked(struct bit_client *c, Bit__SweepPlanned *plan, Bit__SweepProgress *progress)
 {
     struct asked *a = calloc(1, sizeof *a);
@@ -302,7 +302,7 @@ void bit_sweep_asked(struct bit_client *c, const Bit__SweepRequest *m)
     free_asked(a);
 }
 
-/* ---- those that are there */
+/* ---- existing sweeps */
 
 void bit_sweep_query(struct bit_client *c, const Bit__SweepQueryRequest *m)
 {
@@ -312,7 +312,7 @@ void bit_sweep_query(struct bit_client *c, const Bit__SweepQueryRequest *m)
         answer(c, s, &(Bit__SweepReply){0}, m->has_spec && m->spec);
 }
 
-/* Of very many the newest are listed. */
+/* Lists as many of the newest as one frame holds. */
 static size_t list_all(const struct bit_client *c, bool ended, struct bit_sweep_reply *reply, Bit__SweepReply **list)
 {
     const struct bit_sweeps *sweeps = c->all->sweeps;

@@ -1,4 +1,4 @@
-/* Sweeps: sets of runs that are submitted as one, and share what they have in common. */
+/* Sweeps: sets of runs that are submitted as one, and train their common steps only once. */
 #ifndef BIT_DAEMON_SWEEP_H
 #define BIT_DAEMON_SWEEP_H
 
@@ -8,13 +8,13 @@
 
 struct bit_sweep;
 
-/** A SweepRequest: checked whole, then planned, then made; answered by a SweepReply. */
+/** A SweepRequest: all branches are checked, then planned, then made; answered by a SweepReply. */
 void bit_sweep_asked(struct bit_client *c, const Bit__SweepRequest *m);
 /** A SweepQueryRequest. */
 void bit_sweep_query(struct bit_client *c, const Bit__SweepQueryRequest *m);
 /** A SweepListRequest. */
 void bit_sweep_list(struct bit_client *c, const Bit__SweepListRequest *m);
-/** Answer with what a sweep is now. */
+/** Answer with the present state of a sweep. */
 void bit_sweep_answer(struct bit_client *c, const struct bit_sweep *s, bool known, bool dry_run, bool never);
 
 #endif

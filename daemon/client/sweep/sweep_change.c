@@ -19,7 +19,7 @@
 
 BIT_LOG_TOPIC("sweep_change");
 
-#define APPLIED_MAX 64 /* requests remembered, the newest */
+#define APPLIED_MAX 64 /* requests remembered, the newest ones */
 
 static const char *verb_of(Bit__SweepChange change)
 {
@@ -54,7 +54,7 @@ static int apply_to(struct bit_runner *r, const Bit__SweepApplied *a, char *requ
     return pauses ? 0 : bit_mutate_pause_run(r, request_id, a->uid);
 }
 
-/* Runs that are pausing are paused first, and resumed then. */
+/* Whether a run is still pausing: a resume waits until it is paused. */
 static bool is_pausing(const struct bit_sweep *s, const struct bit_runs *runs)
 {
     for (size_t i = 0; i < s->plan->n_branch; i++) {
@@ -66,7 +66,8 @@ static bool is_pausing(const struct bit_sweep *s, const struct bit_runs *runs)
     return false;
 }
 
-/* Each run has it under an id of its own. What cannot be written now is tried again. */
+/* Applies a change to every run, with a request id of its own for each. False: some could not be written yet, and are
+ * tried again. */
 static bool apply(struct bit_sweeps *sweeps, struct bit_sweep *s, const Bit__SweepApplied *a)
 {
     bool all = a->change != BIT__SWEEP_CHANGE__SWEEP_RESUME || !is_pausing(s, sweeps->runs);
@@ -90,7 +91,7 @@ static void finish_one(struct bit_sweeps *sweeps, struct bit_sweep *s)
         if (a->has_done && a->done)
             continue;
         if (!apply(sweeps, s, a))
-            return; /* one after the other */
+            return; /* changes are applied in order */
         a->has_done = a->done = true;
         if (bit_sweep_state_keep(s) < 0)
             bit_error("not kept", "sweep=%s text=%s", s->id, bit_fail_text());
@@ -142,7 +143,7 @@ static void set_held(Bit__SweepProgress *p, Bit__SweepChange change)
         p->paused = change == BIT__SWEEP_CHANGE__SWEEP_PAUSE;
 }
 
-/* As if it had not been asked for, where it cannot be written. */
+/* Undoes the change if it cannot be written. */
 static int record(struct bit_client *c, struct bit_sweep *s, const Bit__SweepChangeRequest *m)
 {
     Bit__SweepProgress *p = s->progress;
@@ -182,7 +183,7 @@ static int check(const struct bit_sweep *s, const struct bit_runs *runs, const B
     return 0;
 }
 
-/* What is said of it is said before it goes. */
+/* Makes the reply before the sweep is removed. */
 static void remove_it(struct bit_client *c, struct bit_sweep *s)
 {
     struct bit_sweep_reply reply;

@@ -41,7 +41,7 @@ static int find_named(const struct bit_client *c, const char *which, bool change
     return 0;
 }
 
-/* As for a run: who submitted it, and who administrates. */
+/* As for a run, only its submitter and administrators may change it. */
 static int check_user(const struct bit_client *c, const struct bit_sweep *s)
 {
     if (c->peer.admin || c->peer.uid == s->plan->uid)

@@ -15,7 +15,7 @@ struct bit_sweep_reply_branch {
     char reason[BIT_ERR_TEXT_MAX];
 };
 
-/* ---- a branch that is not there yet, or not any more */
+/* ---- a branch without a run: not begun, or removed */
 
 static bool was_removed(const struct bit_sweep *s, const struct bit_runs *runs, size_t i)
 {
@@ -88,7 +88,7 @@ static void fill_branch(const struct bit_sweep *s, const struct bit_runs *runs, 
 
 /* ---- all of them */
 
-/* What is common counts once. */
+/* Steps that branches have in common count once. */
 static uint64_t count_done(const struct bit_sweep_reply *reply)
 {
     uint64_t steps = 0;
@@ -105,7 +105,8 @@ bool bit_sweep_reply_is_end(Bit__RunState state)
     return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
 }
 
-/* While one trains, that; ended when all have. Those that were removed count for nothing. */
+/* The sweep's state is the first of these that a branch is in; so it has ended when all branches have. Removed branches
+ * do not count. */
 static Bit__RunState sum_up(const unsigned *count, size_t branches)
 {
     static const Bit__RunState going[] = {

@@ -1,4 +1,4 @@
-/* What is said of a sweep. */
+/* The SweepReply of a sweep: its state and its branches. */
 #ifndef BIT_DAEMON_SWEEP_REPLY_H
 #define BIT_DAEMON_SWEEP_REPLY_H
 
@@ -11,17 +11,17 @@ struct bit_runs;
 struct bit_runner;
 
 struct bit_sweep_reply {
-    Bit__SweepReply m; /* whose texts are the sweep's, the runs', and those below */
+    Bit__SweepReply m; /* borrows texts of the sweep and of the runs */
     struct bit_sweep_reply_branch *branch;
     Bit__SweepBranch **list;
     char reason[128];
 };
 
-/** As it is now: whole, or as a line of a list. Valid until the sweep or a run changes. Errors: -ENOMEM. */
+/** Make it, whole or as a line of a list. Valid until the sweep or a run changes. Errors: -ENOMEM. */
 int bit_sweep_reply_make(const struct bit_sweep *s, const struct bit_runs *runs, bool whole,
                          struct bit_sweep_reply *out);
 void bit_sweep_reply_finish(struct bit_sweep_reply *reply);
-/** Whether a sweep in this state has ended, for good or bad. */
+/** Whether a sweep in this state has ended. */
 bool bit_sweep_reply_is_end(Bit__RunState state);
 
 #endif

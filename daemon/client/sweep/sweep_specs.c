@@ -24,7 +24,7 @@ struct making {
     struct bit_problems *all, *own; /* of all branches; of one */
 };
 
-/* ---- what is asked for */
+/* ---- the request */
 
 static int check_labels(const Bit__SweepRequest *m)
 {
@@ -67,7 +67,7 @@ static bool is_known(const struct bit_problems *all, const struct bit_problem *p
     return false;
 }
 
-/* What is wrong with several branches alike is said of the first. */
+/* A problem that several branches share is reported for the first of them only. */
 static void take_problems(struct making *k, size_t i)
 {
     for (int n = 0; n < bit_problems_kept(k->own); n++)
@@ -76,7 +76,7 @@ static void take_problems(struct making *k, size_t i)
                              k->own->item[n].text);
 }
 
-/* "figure2-3", unless the branch says another. */
+/* "figure2-3", unless the branch sets a name of its own. */
 static int name_branch(Bit__RunSpec *spec, const char *base, const char *sweep, size_t i)
 {
     char text[BIT_NAME_MAX + 1], end[32];
@@ -93,7 +93,7 @@ static int name_branch(Bit__RunSpec *spec, const char *base, const char *sweep, 
     return 0;
 }
 
-/* Returns BIT_ESPEC with its problems taken. */
+/* Returns BIT_ESPEC with the branch's problems added to k->all. */
 static int make_branch(struct making *k, size_t i)
 {
     Bit__RunSpec *spec = k->plan->spec[i] = bit_msg_clone(k->m->spec);
@@ -128,7 +128,7 @@ static int make_branches(struct making *k)
     return err;
 }
 
-/* ---- all of them */
+/* ---- all branches */
 
 static int check_same(struct making *k)
 {
@@ -196,7 +196,7 @@ static int plan_all(struct making *k, Bit__SweepProgress *progress)
     return err;
 }
 
-/* Everything but the specifications. */
+/* The plan without the specifications. */
 static Bit__SweepPlanned *begin_plan(const struct bit_client *c, const Bit__SweepRequest *m)
 {
     Bit__SweepPlanned p = BIT__SWEEP_PLANNED__INIT;

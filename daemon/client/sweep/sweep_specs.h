@@ -1,4 +1,4 @@
-/* The branches of a sweep that is asked for: their specifications, checked, and where each begins. */
+/* The branches of a new sweep: makes and checks their specifications, and plans where each begins. */
 #ifndef BIT_DAEMON_SWEEP_SPECS_H
 #define BIT_DAEMON_SWEEP_SPECS_H
 
@@ -8,7 +8,7 @@
 /**
  * Make and check every branch by the rules for a specification, and plan them. NULL with the client refused, with the
  * problems of all branches at once.
- * Ownership   both are the caller's, freed by bit_msg_free
+ * Ownership   the result and *progress are the caller's, freed by bit_msg_free
  */
 Bit__SweepPlanned *bit_sweep_specs_make(struct bit_client *c, const Bit__SweepRequest *m,
                                         Bit__SweepProgress **progress);
