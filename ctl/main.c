@@ -1,4 +1,4 @@
-/* bitctl: find the verb, let it run, end with its exit code. */
+/* bitctl: finds the verb, runs it and exits with its code. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -29,7 +29,7 @@ static int no_verb(struct bit_cli *cli, const char *name)
     return bit_failure_print(cli, BIT_EUSAGE);
 }
 
-/* Whoever says --json anywhere gets his mistakes in it. */
+/* --json anywhere on the command line makes error messages JSON, too. */
 static bool wants_json(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -38,7 +38,7 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
-/* Of the manual pages, which the build prints: bitctl(1) without a word, a verb's, and those of json and spec. */
+/* The man pages, which the build prints: bitctl(1) by default, a verb's, bitctl-json(7) or bit-run(5). */
 static int print_man(struct bit_cli *cli, const char *what)
 {
     const struct bit_cli_verb *verb = what ? bit_verb_find(bit_verbs, what) : NULL;
@@ -56,7 +56,7 @@ static int print_man(struct bit_cli *cli, const char *what)
     return BIT_EXIT_OK;
 }
 
-/* What was printed and could not be written is a failure, of a verb that did all else, too. */
+/* If stdout could not be written, a verb that succeeded otherwise fails, too. */
 static int end(int code)
 {
     bit_fold_end();
@@ -68,7 +68,7 @@ static int end(int code)
     return code == BIT_EXIT_OK ? BIT_EXIT_CANTCREATE : code;
 }
 
-/* What other programs have as options. */
+/* --help, -h and --version are taken for the verbs help and version. */
 static const char *verb_of(const char *word)
 {
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--man") == 0)
         return end(print_man(&mistaken, argc > 2 ? argv[2] : NULL));
-    if (strcmp(argv[1], "--complete") == 0) { /* the shells' scripts ask, with the words behind bitctl */
+    if (strcmp(argv[1], "--complete") == 0) { /* called by the shells' scripts, with the words after bitctl */
         bit_completion_print(stdout, argc - 2, argv + 2);
         return end(BIT_EXIT_OK);
     }

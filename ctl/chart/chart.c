@@ -4,7 +4,7 @@
 
 #include "proto/check.h"
 
-/* Where the arithmetic of axes would overflow; what is beyond counts as infinite. */
+/* Larger magnitudes would overflow the arithmetic of axes; such values are gaps. */
 #define HUGE_Y 1e300
 
 struct range {
@@ -46,7 +46,7 @@ static void find_ranges(const struct bit_chart *chart, struct range *x, struct r
         }
 }
 
-/* Room at both ends, and some where all values are one. */
+/* Add room at both ends, also if all values are equal. */
 static void pad(struct range *r, double share)
 {
     if (r->low > r->high)
@@ -67,7 +67,7 @@ void bit_chart_frame_make(const struct bit_chart *chart, int x_ticks, int y_tick
     pad(&x, 0);
     pad(&y, 0.03);
     if (!chart->log_y && least >= 0)
-        y.low = fmax(y.low, 0); /* what is never below 0 has no axis below it */
+        y.low = fmax(y.low, 0); /* if no value is negative, the axis has no negative part */
     *out = (struct bit_chart_frame){x.low, x.high, y.low, y.high, .log_y = chart->log_y};
     bit_ticks_round(x.low, x.high, BIT_MAX(1, BIT_MIN(x_ticks, BIT_TICKS_MAX)), &out->x);
     y_ticks = BIT_MAX(1, BIT_MIN(y_ticks, BIT_TICKS_MAX));

@@ -9,11 +9,11 @@
 #include "proto/check.h"
 
 #define FONT      13  /* pixels */
-#define CHARACTER 7.2 /* a character's width, about */
-#define LINE      20  /* of the legend */
+#define CHARACTER 7.2 /* approximate width of a character */
+#define LINE      20  /* height of a line of the legend */
 #define TOP       14
 #define RIGHT     18
-#define BOTTOM    46 /* numbers and the axis' name */
+#define BOTTOM    46 /* for the numbers and the axis' name */
 #define TITLE     26
 
 struct drawing {
@@ -117,7 +117,7 @@ static void print_x_axis(const struct drawing *d)
 struct pen {
     const struct drawing *d;
     bool down;
-    double x, y; /* where it is */
+    double x, y; /* current position */
 };
 
 static void move_to(struct pen *p, double x, double y)
@@ -128,7 +128,7 @@ static void move_to(struct pen *p, double x, double y)
     p->y = y;
 }
 
-/* The points of one column of pixels, as far as they are seen. */
+/* The points in one column, half a pixel wide: only these values are visible. */
 struct column {
     double x, first, low, high, last;
     size_t count;
@@ -182,7 +182,7 @@ static bool is_alone(const struct drawing *d, const struct bit_chart_series *s, 
            (i + 1 == s->count || !isfinite(py(d, s->point[i + 1].y)));
 }
 
-/* A point without neighbours has no line. */
+/* A point without neighbours has no line; draw a circle. */
 static void print_lone_points(const struct drawing *d, const struct bit_chart_series *s)
 {
     for (size_t i = 0; i < s->count; i++)
@@ -250,7 +250,7 @@ static bool is_within(const struct drawing *d, double x)
     return at >= 0 && at <= 1;
 }
 
-/* Grey where curves of several hues have it in one place. */
+/* Grey if curves of several hues have a vertical line at the same x. */
 static uint32_t line_colour(const struct drawing *d, size_t series)
 {
     const struct bit_chart_series *all = d->chart->series;
@@ -285,7 +285,7 @@ static bool has_lines(const struct drawing *d)
 /* ---- the legend */
 
 struct legend {
-    double entry; /* width of one */
+    double entry; /* width of one entry */
     int across, lines;
 };
 

@@ -11,15 +11,15 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 
-/* Of a hue; the first ones differ most. */
+/* Marks and colours by hue; the first ones differ most. */
 static const char mark_letters[] = "ox+*#@%&ABCDEFGHIJKLMNPQRSTUVWYZ";
 static const int hue_colours[] = {36, 33, 35, 32, 31, 34, 96, 93, 95, 92, 91, 94};
 
 /* A character of the plot. */
 struct cell {
-    uint8_t dots;    /* braille; of ASCII 1 where a curve passes */
-    uint64_t series; /* those that pass */
-    char mark;       /* in place of the dots; 0: none */
+    uint8_t dots;    /* braille dots; in ASCII 1 if a curve passes */
+    uint64_t series; /* bit set of the curves that pass */
+    char mark;       /* replaces the dots; 0: none */
     uint8_t mark_hue;
     bool line; /* a vertical line */
     uint8_t line_hue;
@@ -30,11 +30,11 @@ struct canvas {
     const struct bit_chart_look *look;
     struct bit_chart_frame frame;
     int columns, rows; /* of the plot */
-    int dot_x, dot_y;  /* dots of a cell */
+    int dot_x, dot_y;  /* dots in a cell */
     int label_width;   /* of the y axis */
     bool marks;
     struct cell *cell;
-    size_t now; /* series that is being drawn */
+    size_t now; /* index of the series that is being drawn */
 };
 
 static bool says_utf8(const char *locale)
@@ -102,7 +102,7 @@ static int x_dot(const struct canvas *c, double x)
     return (int)lround(bit_chart_frame_x(&c->frame, x) * (c->columns * c->dot_x - 1));
 }
 
-/* -1: it has no place. */
+/* -1: y cannot be drawn. */
 static int y_dot(const struct canvas *c, double y)
 {
     double at = bit_chart_frame_y(&c->frame, y);
@@ -139,7 +139,7 @@ static void draw_line(struct canvas *c, const struct bit_chart_series *s)
     }
 }
 
-/* On the curve, in every so many columns, the series one after another. */
+/* Put the mark of a series on its curve at regular columns, which are offset for each series. */
 static void draw_marks(struct canvas *c, size_t series)
 {
     const int apart = BIT_MAX(8, c->columns / 6), first = (int)((series * 5) % (size_t)apart);
@@ -168,7 +168,7 @@ static void draw_all(struct canvas *c)
 
 /* ---- printing the plot */
 
-/* Of the series in a cell, the one whose turn it is in this column. */
+/* Of the series in a cell, pick one by turns, depending on the column. */
 static unsigned hue_of(const struct canvas *c, const struct cell *cell, int column)
 {
     int turn = column % __builtin_popcountll(cell->series);
@@ -202,7 +202,7 @@ static void print_cell(FILE *f, const struct canvas *c, const struct cell *cell,
     end_hue(f, c);
 }
 
-/* The tick that stands at this row, or -1. */
+/* The tick at this row, or -1. */
 static int tick_at(const struct canvas *c, int row)
 {
     for (int i = 0; i < c->frame.y.count; i++)
@@ -245,7 +245,7 @@ static void print_axis(FILE *f, const struct canvas *c)
     bit_show(f, "\n");
 }
 
-/* Each number under its tick, unless it would touch the one before; the axis' name at the right end. */
+/* Print each number below its tick, unless it would touch the one before it, and the axis' name at the right end. */
 static void print_numbers(FILE *f, const struct canvas *c)
 {
     const int left = c->label_width + 2, name = (int)strlen(c->chart->x_name),
@@ -308,7 +308,7 @@ static struct legend plan_legend(const struct canvas *c)
     return l;
 }
 
-/* A label that is too long ends in "..". */
+/* Print a label; one that is too long is cut and ends in "..". */
 static void print_label(FILE *f, const char *label, int room)
 {
     char *cut = shown_width(label) > room ? strdup(label) : NULL;

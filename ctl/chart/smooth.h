@@ -1,4 +1,4 @@
-/* The smoothed curve: the mean of the last values. Pure. */
+/* Smooths a curve: the mean of the last values. Pure. */
 #ifndef BIT_CTL_SMOOTH_H
 #define BIT_CTL_SMOOTH_H
 
@@ -9,19 +9,19 @@
 struct bit_smooth {
     double *last; /* a ring of `window` values; owned */
     size_t window, count, at;
-    double sum; /* of those that are there */
+    double sum; /* of the values in the ring */
 };
 
-/** window: 1 (values as they are) to BIT_SMOOTH_MAX. -ENOMEM. */
+/** window: 1 (values unchanged) to BIT_SMOOTH_MAX. -ENOMEM. */
 int bit_smooth_init(struct bit_smooth *s, size_t window);
 void bit_smooth_finish(struct bit_smooth *s);
 /**
- * Take the next value and return the mean of it and those before it, `window` in all or as many as there are. NaN is
- * no value: NaN comes back, and the next mean is of what was before it.
- * Accuracy    that of a plain sum of the window: the running sum is added up anew once in every window
+ * Add the next value and return the mean of the last `window` values, or of as many as there are. NaN is not a value:
+ * NaN is returned, and the next mean ignores it.
+ * Accuracy    that of a plain sum of the window: the running sum is recomputed once in every window
  */
 double bit_smooth_next(struct bit_smooth *s, double value);
-/** Begin anew: what came before is not averaged with what comes. */
+/** Forget the values so far. */
 void bit_smooth_restart(struct bit_smooth *s);
 
 #endif

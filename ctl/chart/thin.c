@@ -19,7 +19,7 @@ void bit_thin_finish(struct bit_thin *t)
     *t = (struct bit_thin){.every = 1};
 }
 
-/* b follows a. One without a value gives way to one that has one. */
+/* Merge b, which follows a, into a. A bucket without values is replaced by one with values. */
 static void merge(struct bit_thin_bucket *a, const struct bit_thin_bucket *b)
 {
     if (isnan(b->first.value))

@@ -12,7 +12,7 @@ struct unit {
     const char *name;
 };
 
-/* The unit that numbers up to `most` are said in; below ten thousand they are written out. */
+/* The unit for an axis of numbers up to `most`; below ten thousand there is none. */
 static struct unit unit_of(double most)
 {
     static const struct unit units[] = {{1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "k"}};
@@ -46,9 +46,9 @@ static void write_text(double value, double step, double most, char out[BIT_TICK
         snprintf(out, BIT_TICK_TEXT, "%.*f%s", decimals, value / unit.size, unit.name);
 }
 
-/* ---- places */
+/* ---- positions */
 
-/* The least of 1, 2, 5 times a power of ten that is not below x. */
+/* The smallest of 1, 2, 5 times a power of ten that is at least x. */
 static double round_up(double x)
 {
     const double power = pow(10, floor(log10(x)));

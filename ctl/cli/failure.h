@@ -1,4 +1,4 @@
-/* Failures said as the user asked for them, on stderr or as JSON on stdout; each is a verb's exit code. */
+/* Prints failures in the form the user chose, text on stderr or JSON on stdout, and returns the verb's exit code. */
 #ifndef BIT_CTL_FAILURE_H
 #define BIT_CTL_FAILURE_H
 
@@ -7,9 +7,9 @@
 #include "ctl/cli/verb.h"
 #include "proto/bit.pb-c.h"
 
-/** Print what bit_fail noted, or err's own text, and return its exit code. */
+/** Print the message that bit_fail noted, or err's own text, and return its exit code. */
 int bit_failure_print(const struct bit_cli *cli, int err);
-/** The same, wherever it shall stand. */
+/** The same, to `f`. */
 int bit_failure_write(FILE *f, const struct bit_cli *cli, int err);
 /** Print bitd's ErrorReply with its problems, and return its exit code. */
 int bit_failure_print_reply(struct bit_cli *cli, const Bit__ErrorReply *error);

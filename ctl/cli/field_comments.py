@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The comments of bit.proto as a C table, for `bitctl help json`: protobuf-c's descriptors have all but them.
+"""Writes the comments of bit.proto as a C table, for `bitctl help json`: protobuf-c's descriptors have no comments.
 
     field_comments.py bit.proto > field_comments.h
 
-A message's comment is what stands on the lines before it; a field's is what stands behind it, and goes on in lines that hold
-nothing else. The fields of a message on one line have none, and a comment behind such a line is the message's. An enumeration's
-is what stands before it or behind its line.
+A message's comment is on the lines before it. A field's comment follows the field on its line, and continues on lines that
+hold nothing else. The fields of a message on one line have none; a comment after such a line is the message's. An
+enumeration's comment is on the lines before it or after it on its line.
 """
 import re
 import sys
@@ -16,7 +16,7 @@ def c_string(text):
 
 
 def comments(lines):
-    """(message, field or "", text), in order."""
+    """Yields (message, field or "", text), in the order of the file."""
     message, before, last = None, [], None
     for line in lines:
         code, _, said = line.partition("//")

@@ -12,7 +12,7 @@
 #include "proto/check.h"
 #include "proto/text/roff.h"
 
-/* One that every verb takes, as this one takes it. */
+/* A common option; the help of -q is the verb's own if it has one. */
 static struct bit_option common_option(const struct bit_cli_verb *verb, int i)
 {
     struct bit_option o = bit_verb_common[i];
@@ -93,7 +93,7 @@ void bit_help_all(const struct bit_cli_verb *const *verbs)
 
 /* ---- man pages */
 
-#define MAN_COLUMNS 73 /* of a line that man leaves alone, in a terminal of 80 */
+#define MAN_COLUMNS 73 /* the longest line that man leaves alone in a terminal of 80 columns */
 
 static void man_option(const struct bit_option *o)
 {

@@ -15,8 +15,8 @@
 #include "proto/text/json.h"
 #include "proto/text/precision.h"
 
-#define NARROW    90 /* a page that has no room for three columns */
-#define KEY       20 /* columns of a key, of its type */
+#define NARROW    90 /* a page narrower than this has no room for three columns */
+#define KEY       20 /* columns of the keys, and of their types */
 #define TYPE      26
 #define TYPES_MAX 128
 
@@ -41,9 +41,9 @@ static const char rules[] =
     "That is so of a command line that makes no sense, too. Only a bad checkpoint or file of verify has a verdict\n"
     "instead. Objects with an \"error\" that is not null are those that failed: jq 'select(.error)'.\n";
 
-/* ---- types that are described */
+/* ---- the types that are described */
 
-/* Messages and enumerations, in the order in which they are first met. */
+/* Messages and enumerations, in the order in which they are found. */
 struct types {
     const ProtobufCMessageDescriptor *message[TYPES_MAX];
     const ProtobufCEnumDescriptor *enumeration[TYPES_MAX];
@@ -68,7 +68,7 @@ static void add_message(struct types *t, const ProtobufCMessageDescriptor *desc)
     t->message[t->messages++] = desc;
 }
 
-/* A message that is added while the list is gone through is gone through, too. */
+/* Messages that are added during the second loop are visited by it, too. */
 static void collect(struct types *t, const struct bit_cli_verb *const *verbs)
 {
     add_message(t, &bit__error_reply__descriptor);
@@ -187,7 +187,7 @@ static void print_errors(FILE *f)
     bit_fold_wrapped(f, system, 2, 2, columns);
 }
 
-/* What a verb prints, of it alone; 0 if there is no such verb. */
+/* Prints the objects of one verb; 0 if there is no such verb. */
 static int print_verb(FILE *f, const struct bit_cli_verb *const *verbs, const char *name)
 {
     const struct bit_cli_verb *verb = bit_verb_find(verbs, name);

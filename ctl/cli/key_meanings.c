@@ -5,7 +5,7 @@
 #include "ctl/cli/field_comments.h"
 #include "proto/check.h"
 
-/* Of keys that mean the same wherever they stand, and have no comment of their own. */
+/* Keys that mean the same in every message and have no comment in bit.proto. */
 static const struct {
     const char *key, *text;
 } common[] = {

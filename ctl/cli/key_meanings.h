@@ -1,10 +1,10 @@
-/* What the keys of JSON mean: the comments of bit.proto, or what a common key means wherever it stands. */
+/* The meaning of each JSON key: its comment in bit.proto, or else what the key means in every message. */
 #ifndef BIT_CTL_KEY_MEANINGS_H
 #define BIT_CTL_KEY_MEANINGS_H
 
 #include <protobuf-c/protobuf-c.h>
 
-/** Of a field, or of the whole message (field ""). Static; "" if nothing is known. */
+/** The meaning of a field, or of the whole message (field ""). Static; "" if none is known. */
 const char *bit_key_meaning(const ProtobufCMessageDescriptor *desc, const char *field);
 
 #endif

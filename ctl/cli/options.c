@@ -17,7 +17,7 @@
 
 #define OPTIONS_MAX 32
 
-/* getopt's tables: values from 1000 are the verb's own options in order, from 2000 the common ones. */
+/* getopt's tables: values from 1000 are the verb's own options in order, those from 2000 the common ones. */
 static void build_tables(const struct bit_cli_verb *verb, struct option *longs, char *shorts)
 {
     int n = 0, own = bit_verb_option_count(verb);
@@ -59,7 +59,7 @@ static int take_common(struct bit_options *o, int which)
         o->cli->quiet = true;
         return 0;
     case BIT_COMMON_SOCKET:
-    case BIT_COMMON_STATE: /* a folder stands for the socket in it */
+    case BIT_COMMON_STATE: /* a folder means the socket in it */
         o->cli->socket = optarg;
         return 0;
     default:

@@ -1,4 +1,4 @@
-/* --priority and --after, which every verb takes that makes runs. */
+/* --priority and --after, for every verb that makes runs. */
 #ifndef BIT_CTL_QUEUE_OPTIONS_H
 #define BIT_CTL_QUEUE_OPTIONS_H
 
@@ -28,7 +28,7 @@ struct bit_queue_options {
     size_t after_count;
 };
 
-/** Returns 0, or the exit code after the mistake was said. */
+/** Returns 0, or the exit code after the mistake was printed. */
 int bit_queue_options_priority(const struct bit_cli_verb *verb, struct bit_queue_options *q, const char *value);
 int bit_queue_options_after(const struct bit_cli_verb *verb, struct bit_queue_options *q, const char *value);
 

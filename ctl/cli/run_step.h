@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /**
- * The bytes of the run's name before "@STEP", and the step; 0, with nothing written, where the word names no step, as
- * "r7", "@last" and every path do.
+ * Returns the length of the run's name before "@STEP", and the step in *step. Returns 0, and does not write *step, if
+ * the word names no step, as "r7", "@last" and every path.
  */
 size_t bit_run_step_parse(const char *word, unsigned long long *step);
 

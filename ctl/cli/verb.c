@@ -25,7 +25,7 @@ const struct bit_cli_verb *bit_verb_find(const struct bit_cli_verb *const *verbs
     return NULL;
 }
 
-/* What other tools call it. */
+/* What other tools call the same verb. */
 static const struct {
     const char *word, *verb;
 } others[] = {

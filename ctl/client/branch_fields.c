@@ -57,7 +57,7 @@ static bool is_left_out(const char *path, size_t bytes)
     return bytes == 0;
 }
 
-/* Its index; count where there is no room for one more. -ENOMEM. */
+/* The index of the path, which is added if it is new; f->count if there is no room for it. -ENOMEM. */
 static int find_path(struct bit_branch_fields *f, const char *path, size_t bytes, size_t *out)
 {
     for (*out = 0; *out < f->count; ++*out)
@@ -137,7 +137,7 @@ static int take_both(struct bit_branch_fields *f, size_t branch, const struct bi
     return err < 0 ? err : take(f, 0, d->path, strlen(d->path), d->a);
 }
 
-/* What a branch was not found to have otherwise it has as the first one. */
+/* A field in which a branch was not found to differ has the first branch's value. */
 static int fill(struct bit_branch_fields *f, size_t branches)
 {
     for (size_t i = 0; i < branches; i++)

@@ -39,7 +39,7 @@ size_t bit_branches_size(const struct bit_branches *b, size_t branch)
     return n;
 }
 
-/* ---- what is the same */
+/* ---- what must be the same in a branch */
 
 static void clear(ProtobufCMessage **part)
 {
@@ -84,7 +84,7 @@ static void write_seed(const Bit__RunSpec *spec, char out[BIT_BRANCH_SEED])
                spec->data ? spec->data->seed : 0);
 }
 
-/* ---- asking */
+/* ---- requests */
 
 static bool is_there(const struct bit_branches *b, const char *run)
 {
@@ -105,7 +105,7 @@ static int make_room(struct bit_branches *b)
     return 0;
 }
 
-/* A run is opened into the next place, unless it is there already. The exit code. */
+/* Opens a run as the next one, unless it is in the list already. The exit code. */
 static int open_run(struct bit_cli *cli, const char *name, const char *label, struct bit_branches *b)
 {
     int err = make_room(b);
@@ -127,7 +127,7 @@ static int open_run(struct bit_cli *cli, const char *name, const char *label, st
     return 0;
 }
 
-/* Of a sweep's branch what it has otherwise than others but for its seed, which its label ends in. */
+/* The branch's label without the seed at its end: only the fields in which it differs from the other branches. */
 static void write_label(const Bit__SweepBranch *branch, char out[BIT_BRANCH_LABEL])
 {
     char seed[32];
@@ -155,7 +155,7 @@ static int keep_assignments(struct bit_branch_run *r, const Bit__SweepBranch *br
     return 0;
 }
 
-/* One that is there already is left as it was asked for first. */
+/* A run that is in the list already keeps the label under which it was added first. */
 static int open_branch(struct bit_cli *cli, const Bit__SweepBranch *branch, const char *label, struct bit_branches *b)
 {
     const size_t before = b->count;
@@ -165,7 +165,7 @@ static int open_branch(struct bit_cli *cli, const Bit__SweepBranch *branch, cons
     return err < 0 ? bit_failure_print(cli, err) : code;
 }
 
-/* The runs of a sweep that are there already. */
+/* Opens those branches of a sweep that have a run already. */
 static int open_sweep(struct bit_cli *cli, const char *id, struct bit_branches *b)
 {
     Bit__SweepReply *sweep = NULL;
@@ -183,7 +183,7 @@ static int open_sweep(struct bit_cli *cli, const char *id, struct bit_branches *
     return code;
 }
 
-/* "r1", "keep=label", or a sweep. */
+/* A run, "RUN=LABEL", or a sweep. */
 static int open_word(struct bit_cli *cli, const char *word, struct bit_branches *b)
 {
     const char *equals = strchr(word, '=');
@@ -230,7 +230,7 @@ static void part_into_branches(struct bit_branches *b)
     }
 }
 
-/* What the names of a branch's runs begin with: "keep" of "keep-1" and "keep-2"; or the first one's name. */
+/* The common beginning of a branch's run names: "keep" of "keep-1" and "keep-2"; or the first one's name. */
 static void write_common(const struct bit_branches *b, size_t branch, char out[BIT_BRANCH_LABEL])
 {
     const char *first = NULL;
@@ -263,7 +263,7 @@ static const struct bit_branch_run *first_of(const struct bit_branches *b, size_
     return r;
 }
 
-/* Two labels that are the same get the first run's id. */
+/* Branches with the same label get the id of their first run after it. */
 static int write_labels(struct bit_branches *b)
 {
     bool *twice = calloc(b->branches, sizeof *twice);

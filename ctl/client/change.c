@@ -12,7 +12,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* Refusals are printed. done may be NULL. */
+/* Prints bitd's refusal. done may be NULL. */
 static int ask_change(struct bit_cli *cli, uint16_t type, const void *request, Bit__DoneReply **done)
 {
     Bit__DoneReply *reply = NULL;
@@ -25,7 +25,7 @@ static int ask_change(struct bit_cli *cli, uint16_t type, const void *request, B
     return code;
 }
 
-/* Prints what bitd did: "r7: paused at step 412 (event 431)"; the step, unless the text has one. */
+/* Prints what bitd did: "r7: paused at step 412 (event 431)"; the step is added only if the text has none. */
 static int send_change(struct bit_cli *cli, uint16_t type, const void *request)
 {
     Bit__DoneReply *done = NULL;
@@ -87,7 +87,7 @@ int bit_change_send(struct bit_cli *cli, uint16_t type, void *request)
 
 struct asked {
     char *run, id[40];
-    int code; /* of what was refused at once */
+    int code; /* exit code if it was refused at once */
     bool is_sweep;
     char sweep[BIT_RUN_ID_MAX];
 };
@@ -100,7 +100,7 @@ static bool is_set(const void *request, const char *name)
     return field != NULL && *(const protobuf_c_boolean *)((const char *)request + field->quantifier_offset);
 }
 
-/* What is done to a run of a sweep alone. */
+/* What of this request a sweep cannot take, because it is for one run; NULL if nothing. */
 static const char *of_one_run(uint16_t type, const void *request)
 {
     static const char *const of_resume[] = {"ranks", "from_step", "steps", "skip", "force"};
@@ -128,7 +128,7 @@ static int change_sweep(struct bit_cli *cli, uint16_t type, const void *request,
     return bit_sweep_word_change(cli, sweep, change, is_set(request, "now"), !is_set(request, "no_wait"));
 }
 
-/* Where an order is waited for, it is given first: the second run is not kept waiting for the first. */
+/* If the verb waits, order every run first: the second run must not wait until the first is done. */
 static void order_all(struct bit_cli *cli, uint16_t type, void *request, struct asked *all, int count)
 {
     protobuf_c_boolean *has = NULL, *no_wait = field_of(request, "no_wait", PROTOBUF_C_TYPE_BOOL, &has);

@@ -1,4 +1,4 @@
-/* Verbs that change a run: sent once, applied once, true when they return. */
+/* Verbs that change a run: the request is applied once, and without --no-wait it is done when they return. */
 #ifndef BIT_CTL_CHANGE_H
 #define BIT_CTL_CHANGE_H
 
@@ -13,23 +13,23 @@
     "Several runs are all asked before the first is waited for. Each is answered with a line; the exit code is\n"      \
     "the first that is not 0."
 
-/* And of one that takes sweeps. */
+/* The same for verbs that take sweeps. */
 #define BIT_SWEEP_TOO_HELP                                                                                             \
     "A sweep (its id, s1, or its name) is taken as one: its runs, and those that are still to come."
 
-/** The options of a verb that has no other than that. */
+/** The options of a verb that has only --no-wait. */
 extern const struct bit_option bit_change_options[];
 
 /**
  * Send a request with a new request id, and print what bitd did: "r7: paused after step 412 (event 431)".
- * request     a message of `type` with fields run and request_id, the first of which is set
+ * request     a message of `type` with fields run and request_id; run is set
  * Returns     the exit code
  */
 int bit_change_send(struct bit_cli *cli, uint16_t type, void *request);
 
 /**
- * The end of a verb that does the same to each RUN: after the last option one word at least must follow. All are asked
- * before the first is waited for, and each is answered with a line.
+ * The end of a verb that does the same to each RUN: after the last option at least one word must follow. All runs are
+ * ordered before the first is waited for, and a line is printed for each.
  * got         what bit_options_next returned last
  * request     as above; fields run, request_id and no_wait are set here
  * Returns     the exit code: the first that is not 0

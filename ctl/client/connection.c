@@ -20,7 +20,7 @@
 #include "proto/limits.h"
 #include "proto/text/reflect.h"
 
-#define REOPEN_S 120 /* a daemon that is being restarted is back in this time */
+#define REOPEN_S 120 /* a daemon that is being restarted is back within this time */
 
 static double now_s(void)
 {
@@ -68,7 +68,7 @@ static void pause_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-/* Where it was: elsewhere there may be another daemon. */
+/* On the same socket: another one may belong to another daemon. */
 static int reopen(struct bit_connection *c)
 {
     const struct bit_hangups hangups = c->hangups;
@@ -78,7 +78,7 @@ static int reopen(struct bit_connection *c)
     memcpy(path, c->path, sizeof path);
 
     bit_connection_close(c);
-    /* Nothing announces that a daemon begins to listen, so it is asked ten times a second. */
+    /* Nothing announces that a daemon starts to listen, so try ten times a second. */
     for (int tries = 0; tries < REOPEN_S * 10; tries++) {
         err = bit_connection_open(c, path);
         c->hangups = hangups;
@@ -100,7 +100,7 @@ static int check_run(const ProtobufCMessage *msg)
                     bit_format_fit(run, BIT_NAME_MAX), run, BIT_NAME_MAX);
 }
 
-/* A bitd that takes no request of ours has said why before it hung up. */
+/* A bitd that refuses our requests sends the reason before it hangs up. */
 static bool was_told_why(const struct bit_connection *c)
 {
     char byte;
@@ -157,7 +157,7 @@ static int fill(struct bit_connection *c, int timeout_ms)
     return 0;
 }
 
-/* Once, though a verb may ask several times. */
+/* Prints each note once, because a verb may send several requests that get the same one. */
 static void print_note(const char *text)
 {
     static char told[BIT_ERR_TEXT_MAX];
@@ -201,7 +201,7 @@ int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type
     return err;
 }
 
-/* Where bitd is another user's, it asks which files a submission may read. */
+/* A bitd of another user asks the client to prove that it may read the files of its submission. */
 static int show_files(struct bit_connection *client, uint16_t type, const void *msg, const Bit__ProveCall *asked)
 {
     if (type == BIT_MSG_SWEEP_REQUEST)
@@ -253,7 +253,7 @@ int bit_connection_open_waiting(struct bit_connection *c, const struct bit_cli *
     return reopen(c);
 }
 
-/* What changes a run carries the client's own id, and may be asked twice. */
+/* Requests that change a run carry a request id of the client, so they may be sent twice. */
 static bool changes_a_run(const ProtobufCMessage *msg)
 {
     return protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "request_id") != NULL;

@@ -1,4 +1,4 @@
-/* The connection to bitd: one request, one reply or a stream of them. Blocking; a client has nothing else to do. */
+/* The connection to bitd: one request, then one reply or a stream of them. Blocking. */
 #ifndef BIT_CTL_CONNECTION_H
 #define BIT_CTL_CONNECTION_H
 
@@ -21,44 +21,49 @@ struct bit_connection {
 };
 
 /**
- * Connect to `socket`, or where a daemon is if it is NULL (sockets.h). BIT_EDAEMON says what was tried; -EACCES passes
- * through.
+ * Connect to `socket`, or if it is NULL to the first daemon found (sockets.h). BIT_EDAEMON, with the path that was
+ * tried in the message; -EACCES passes through.
  */
 int bit_connection_open(struct bit_connection *c, const char *socket);
 void bit_connection_close(struct bit_connection *c);
 struct bit_cli;
 /**
- * The same after a daemon hung up, tried again for two minutes; says so unless cli is quiet. Hung up on again
- * before a reply came, it pauses, longer each time, says nothing more, and after a few times gives up: BIT_EDAEMON.
+ * Connect again after the daemon hung up, with retries for two minutes; prints so unless cli is quiet. If daemons hang
+ * up again before a reply, it pauses longer each time, prints nothing more, and at last gives up (hangups.h):
+ * BIT_EDAEMON.
  */
 int bit_connection_reopen_said(struct bit_connection *c, const struct bit_cli *cli);
 /**
- * bit_connection_open for what outlives a daemon: on a socket that a killed one has left, its return is waited for as
- * above; where there is no socket there was no daemon, and that is an error at once.
+ * bit_connection_open for verbs that outlive a daemon: if a killed daemon has left its socket, wait for its return as
+ * above. Without a socket there was no daemon: an error at once.
  */
 int bit_connection_open_waiting(struct bit_connection *c, const struct bit_cli *cli);
 
-/** BIT_ENORUN for the name of a run that is too long to be one: bitd is not asked for it. */
+/** BIT_ENORUN if the run's name is too long to exist; the request is not sent. */
 int bit_connection_send(struct bit_connection *c, uint16_t type, const void *msg);
-/** The next reply; notes before it are said on stderr. *type, *msg (bit_msg_free). BIT_EDAEMON if the daemon hung up.
- * timeout_ms < 0 waits for ever; BIT_ETIMEOUT. */
+/**
+ * The next reply: *type, *msg (bit_msg_free). Notes before it are printed on stderr. BIT_EDAEMON if the daemon hung up.
+ * timeout_ms < 0 waits without limit; BIT_ETIMEOUT.
+ */
 int bit_connection_next(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg);
 
 /**
- * Send a request and take its one reply, which must be of type `want`. Where it carries a request id, so that it is
- * applied once, a daemon that goes away in between is waited for and asked again. An ErrorReply is printed (as JSON
- * with cli->json) and becomes its exit code.
- * Returns     0 with *reply, or the exit code (> 0) after everything was said that there is to say
+ * Send a request and take its one reply, which must be of type `want`. If the daemon goes away in between, a request
+ * with a request id, which bitd applies once, is sent again after its return. An ErrorReply is printed (as JSON with
+ * cli->json), and its exit code returned.
+ * Returns     0 with *reply, or the exit code (> 0) after everything was printed
  */
 int bit_connection_ask(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply);
-/** The same, but bitd's refusal is left to the caller, who prints and frees it: *refusal, NULL where there is none. */
+/**
+ * The same, but a refusal of bitd is not printed: *refusal is the caller's to print and free; NULL if there is none.
+ */
 int bit_connection_ask_told(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,
                             Bit__ErrorReply **refusal);
-/** And this prints nothing: 0 with *reply or *refusal; BIT_EDAEMON where none answers. */
+/** The same, but nothing is printed: 0 with *reply or *refusal; BIT_EDAEMON if no daemon answers. */
 int bit_connection_try(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,
                        Bit__ErrorReply **refusal);
 
-/** A request id: unique for this call of the program, so that a retry after a lost reply is applied once. */
+/** A request id: unique for this call of the program, so that bitd applies a retry after a lost reply once. */
 void bit_request_id(char out[40]);
 
 #endif

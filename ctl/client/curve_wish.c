@@ -68,7 +68,7 @@ const char *bit_curve_wish_title(const struct bit_curve_wish *wish, char out[BIT
 
 /* ---- values */
 
-/* A loss or norm that is NaN or infinite is journalled as 0 of a step that was skipped. */
+/* The journal stores a loss or norm that is NaN or infinite as 0, of a skipped step. */
 static double finite_value(const Bit__StepReport *m, double value)
 {
     return value == 0 && m->has_skipped && m->skipped ? NAN : value;
@@ -103,7 +103,7 @@ static bool step_value(enum bit_curve_what what, const Bit__StepReport *m, doubl
     }
 }
 
-/* Of an evaluation after the last 16-bit step the 16-bit one counts: that step is the trunk's. */
+/* After the last 16-bit step itself the 16-bit evaluation is the wanted one: that step belongs to the trunk. */
 static bool is_wanted(const struct bit_curve_wish *wish, Bit__Precision precision, uint64_t after_step,
                       uint64_t switch_after)
 {

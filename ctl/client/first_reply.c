@@ -29,7 +29,7 @@ static int begin(struct waits *w)
     return err;
 }
 
-/* Something came of this one. 1 with *code if that is the answer; 0 to go on; < 0. */
+/* Reads from a connection that is ready. 1 with *code if that was the answer; 0 to go on; < 0. */
 static int look(struct waits *w, int which, int *code)
 {
     ProtobufCMessage *msg = NULL;

@@ -1,4 +1,4 @@
-/* Several requests at once, of which the first that is answered counts. */
+/* Several requests at once, of which only the first reply is used. */
 #ifndef BIT_CTL_FIRST_REPLY_H
 #define BIT_CTL_FIRST_REPLY_H
 
@@ -6,8 +6,8 @@
 #include "ctl/client/connection.h"
 
 /**
- * A connection for each of `count` requests: ask() sends the one of this number (again where a daemon that hung up is
- * back), take() gets the first answer, an error is printed. The others are given up then.
+ * Opens a connection for each of `count` requests. ask() sends request number `which`, and again if its daemon hung up
+ * and is back. take() gets the first reply; an error is printed. All connections are then closed.
  * Returns     the exit code; 0 after take()
  */
 int bit_first_reply(struct bit_cli *cli, int count, int (*ask)(void *arg, int which, struct bit_connection *client),

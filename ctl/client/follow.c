@@ -16,9 +16,9 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define QUIET_LINE_S   5 /* between progress lines where there is no terminal */
+#define QUIET_LINE_S   5 /* between progress lines if there is no terminal */
 #define PROGRESS_WIDTH 24
-#define LINE_COLUMNS   200 /* off a terminal */
+#define LINE_COLUMNS   200 /* if there is no terminal */
 
 struct follow {
     struct bit_cli *cli;
@@ -29,8 +29,8 @@ struct follow {
     uint64_t steps; /* of the whole run */
     char *directory;
     Bit__RunSpec *spec; /* owned */
-    uint64_t items;     /* scored of the task that is being evaluated, ... */
-    double items_ms;    /* ... and in what time */
+    uint64_t items;     /* of the task that is being evaluated: items scored so far ... */
+    double items_ms;    /* ... and the time that they took */
     bool terminal, drawn;
     double line_at;
 };
@@ -58,7 +58,7 @@ static void clear_line(struct follow *w)
     w->drawn = false;
 }
 
-/* The fullest of the line's forms that a terminal of so many columns has room for; the last column stays empty. */
+/* The longest form of the line that fits into so many columns; the last column stays empty. */
 static void print_progress(const struct follow *w, const Bit__StepReport *s, int columns)
 {
     static const struct {
@@ -82,7 +82,7 @@ static void print_progress(const struct follow *w, const Bit__StepReport *s, int
     bit_show(stderr, "%.*s", columns - 1, line);
 }
 
-/* Room for a line, or 0 where it is too early for another one. */
+/* The columns of a line, or 0 if it is too early for another one. */
 static int begin_line(struct follow *w, bool last)
 {
     const double now = now_s();
@@ -119,7 +119,7 @@ static void draw_progress(struct follow *w, const Bit__StepReport *s)
 
 /* ---- tasks */
 
-/* 0: not known. */
+/* The number of items of a task; 0: not known. */
 static uint64_t items_of(const struct follow *w, const char *task)
 {
     const Bit__EvalSpec *eval = w->spec != NULL ? w->spec->eval : NULL;
@@ -130,7 +130,10 @@ static uint64_t items_of(const struct follow *w, const char *task)
     return 0;
 }
 
-/* Its documents come a few at a time; with the last ones its result, which is an event. */
+/*
+ * A task's documents are scored a few at a time; the record with the last ones has the result, and is printed as an
+ * event.
+ */
 static void draw_scoring(struct follow *w, const Bit__TaskScored *m)
 {
     const uint64_t all = items_of(w, m->task);
@@ -153,7 +156,7 @@ static int ended(Bit__RunState state)
     return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
 }
 
-/* On a terminal it takes whole words into the next line. */
+/* On a terminal lines are folded between words. */
 static void print_event(const struct follow *w, const Bit__JournalRecord *r)
 {
     int columns, rows;
@@ -202,7 +205,7 @@ static int ask_events(struct follow *w)
     return bit_connection_send(&w->client, BIT_MSG_EVENTS_REQUEST, &ask);
 }
 
-/* One reply of the stream: 1 at its end, 0 to go on, an exit code + 1000 for an error that bitd told. */
+/* One reply of the stream: 1 at its end, 0 to go on, an exit code + 1000 for an error that bitd reported. */
 static int take_reply(struct follow *w)
 {
     ProtobufCMessage *msg = NULL;
@@ -252,7 +255,7 @@ static int detach(struct follow *w)
     clear_line(w);
     bit_show(stderr, "\nDetached; the run goes on. Come back with\n  bitctl events %s --follow\n  bitctl top %s\n",
              w->run, w->run);
-    return 128 + SIGINT; /* as a program that the signal ended */
+    return 128 + SIGINT; /* as if the signal had ended the program */
 }
 
 static int finish(struct follow *w)
@@ -283,7 +286,7 @@ int bit_follow(struct bit_cli *cli, const char *run)
         return code;
     w.steps = status->steps;
     w.directory = status->directory && *status->directory ? strdup(status->directory) : NULL;
-    w.spec = status->spec; /* it outlives the rest */
+    w.spec = status->spec; /* used after the status is freed */
     status->spec = NULL;
     bit_msg_free(status);
     bit_run_summary_init(&w.history);

@@ -37,7 +37,7 @@ double bit_plot_x_of(enum bit_plot_x x, const struct bit_run_curves *run, uint64
     return x == BIT_PLOT_STEP ? (double)step : (double)step - (double)run->switch_after;
 }
 
-/* x as a step, as a real number. */
+/* The step at x, as a real number. */
 static double step_of(enum bit_plot_x x, const struct bit_run_curves *run, double at)
 {
     if (x == BIT_PLOT_TOKENS)
@@ -65,7 +65,7 @@ static double mark_of(enum bit_plot_x x, const struct bit_run_curves *run)
     return run->switch_after == UINT64_MAX ? NAN : bit_plot_x_of(x, run, run->switch_after);
 }
 
-/* One more, with room for so many points: NULL where there is no memory. */
+/* Adds a series with room for so many points; NULL: no memory. */
 static struct bit_chart_series *add_series(struct bit_plot_series *p, size_t points)
 {
     struct bit_chart_series *series = realloc(p->series, (p->count + 1) * sizeof *series);
@@ -84,7 +84,7 @@ static struct bit_chart_series *add_series(struct bit_plot_series *p, size_t poi
     return &series[p->count++];
 }
 
-/* A label that says how many runs the curve is of, and where they switched. */
+/* A label with the number of runs in the mean, and the step of their switch. */
 static char *label_of(const char *label, size_t runs, const struct bit_run_curves *first, enum bit_plot_x x)
 {
     char text[BIT_BRANCH_LABEL + 96];
@@ -116,7 +116,7 @@ static int add_run(struct bit_plot_series *p, const struct bit_branches *b, size
     return s->label != NULL ? 0 : bit_fail(-ENOMEM, "a label");
 }
 
-/* The runs of a branch, and how far each has been gone through. */
+/* The runs of a branch, and the next point of each. */
 struct walk {
     const struct bit_run_curves **run;
     size_t *at;
@@ -124,8 +124,10 @@ struct walk {
     enum bit_plot_x x;
 };
 
-/* Whether all have a value at the place where they stand; else those that are behind go on. Places are compared by x,
- * which of since-switch is not the step. */
+/*
+ * Whether all runs have a point at the same x; if not, those with a smaller x move on by one. With since-switch x is
+ * not the step.
+ */
 static bool meet(struct walk *w, bool *more)
 {
     double furthest = -INFINITY;

@@ -15,7 +15,7 @@
 #include "proto/text/problems.h"
 #include "proto/wire/msg.h"
 
-/* Relative paths are relative to the specification's folder, here as in bitd. */
+/* Relative paths start at the specification's folder, here as in bitd. */
 static int open_path(const char *directory, const char *path)
 {
     int folder = directory != NULL ? open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : AT_FDCWD;
@@ -27,7 +27,7 @@ static int open_path(const char *directory, const char *path)
     return err;
 }
 
-/* File `shard` of those that the index at `path` names. */
+/* Opens file number `shard` of those that the index at `path` names. */
 static int open_shard(const char *directory, const char *path, int shard)
 {
     struct bit_weight_index *index = calloc(1, sizeof *index);
@@ -46,7 +46,7 @@ static int open_shard(const char *directory, const char *path, int shard)
         snprintf(file, sizeof file, "%.*s/%s", folder, path, index->name[shard]);
         fd = open_path(directory, file);
     } else {
-        fd = -ENOENT; /* what is wrong with an index says bitd, to which it is shown */
+        fd = -ENOENT; /* bitd, which gets the index too, reports what is wrong with it */
     }
     free(index);
     return fd;
@@ -57,7 +57,7 @@ static int open_shown(const Bit__SubmitRequest *submitted, const char *path, int
     return shard < 0 ? open_path(submitted->directory, path) : open_shard(submitted->directory, path, shard);
 }
 
-/* The descriptors go with the frame's first bytes; what did not fit follows without them. */
+/* The descriptors go with the frame's first bytes; if sendmsg takes fewer bytes, the rest follows without them. */
 static int send_with(int socket, const uint8_t *data, size_t bytes, const int *fds, size_t count)
 {
     union {

@@ -1,4 +1,4 @@
-/* A run removed by bitd, and what that freed. */
+/* Has bitd remove a run, and counts what that freed. */
 #ifndef BIT_CTL_REMOVE_RUN_H
 #define BIT_CTL_REMOVE_RUN_H
 
@@ -9,16 +9,16 @@
 
 struct bit_remove_run {
     bool dry_run, force;
-    bool with_sweep; /* others of its sweep go, too, and do not miss it */
-    bool unsaid;     /* only what is refused is said */
-    unsigned count;  /* of those removed so far */
+    bool with_sweep; /* the other runs of its sweep are removed, too, so they do not keep it */
+    bool unsaid;     /* print refusals only */
+    unsigned count;  /* runs removed so far */
     uint64_t bytes;  /* freed by them */
     int exit_code;   /* the first that was not 0 */
 };
 
-/** Remove one, say so, and count it. */
+/** Remove a run, print so, and count it. */
 void bit_remove_run(struct bit_cli *cli, const char *run, struct bit_remove_run *so_far);
-/** "3 runs removed, 36.9 MiB freed", where there was more than one. */
+/** Print "3 runs removed, 36.9 MiB freed", if there was more than one. */
 void bit_remove_run_sum(struct bit_cli *cli, const struct bit_remove_run *so_far);
 
 #endif

@@ -27,7 +27,9 @@ static uint64_t number_of(const char *run)
     return run != NULL ? strtoull(run + 1, NULL, 10) : 0;
 }
 
-/* The run made last of those made before `below`, or NULL: a run begins from earlier ones, so that it goes first. */
+/*
+ * The last run made before run number `below`, or NULL. Runs begin from earlier ones, so later ones are removed first.
+ */
 static const char *latest_before(const Bit__SweepReply *s, uint64_t below)
 {
     const char *latest = NULL;
@@ -48,7 +50,7 @@ static int remove_runs(struct bit_cli *cli, const Bit__SweepReply *s, struct bit
     return so_far->exit_code;
 }
 
-/* Whether one of them has to stay, before the first goes. */
+/* A dry run, to find out whether a run cannot be removed before the first one is. */
 static int look_first(struct bit_cli *cli, const Bit__SweepReply *s)
 {
     struct bit_remove_run look = {.dry_run = true, .with_sweep = true, .unsaid = true};

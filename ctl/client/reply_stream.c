@@ -31,7 +31,7 @@ int bit_reply_stream(struct bit_cli *cli, bool survive, int (*ask)(void *, struc
 {
     struct bit_connection client;
     int code = 0;
-    (void)bit_timeslice_yield(); /* a million replies to print must not keep bitd from answering others */
+    (void)bit_timeslice_yield(); /* printing a million replies must not keep bitd from answering others */
     int err = survive ? bit_connection_open_waiting(&client, cli) : bit_connection_open(&client, cli->socket);
 
     while (err >= 0) {

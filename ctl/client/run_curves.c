@@ -16,17 +16,17 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* A fork of a fork of a fork: more are not followed. */
+/* The longest chain of forks that is followed. */
 #define PARENTS_MAX 1024
 
-/* A run, and up to which of its steps it is looked at: a fork's parent until the fork. */
+/* A run, and the last of its steps that is read: of a parent, the step of the fork. */
 struct part {
     char run[BIT_RUN_ID_MAX];
-    uint64_t from; /* steps up to here are its own parent's */
+    uint64_t from; /* steps up to here are those of its parent */
     uint64_t until, link;
 };
 
-/* What becomes one of the curves. */
+/* A curve while it is read. */
 struct gather {
     struct bit_thin thin;
     struct bit_smooth smooth;
@@ -41,15 +41,15 @@ struct reading {
     const struct bit_run_curves_bounds *bounds;
     struct bit_run_curves *curves;
     struct gather *gather;
-    struct part *part; /* the first parent first */
+    struct part *part; /* the earliest ancestor first */
     size_t parts;
-    bool steps; /* some curve is of steps */
+    bool steps; /* some curve has a value at every step */
 
-    /* of one part */
+    /* of the part that is being read */
     struct bit_run_line line;
     Bit__EventsRequest ask;
-    uint64_t last_seq;   /* of the journal as it was when it was first read */
-    unsigned beginnings; /* launches that trained, and what takes a run back */
+    uint64_t last_seq;   /* last record of the journal when it was first read */
+    unsigned beginnings; /* launches that trained, rewinds and resumes */
     int err;
 };
 
@@ -91,7 +91,7 @@ void bit_run_curves_tell(const struct bit_cli *cli, const struct bit_run_curves 
 
 /* ---- the parents */
 
-/* NULL where it has no steps of a parent: one that took the weights alone begins at step 1. */
+/* The fork's origin; NULL if no steps come from a parent: a run that took only the weights begins at step 1. */
 static const Bit__ForkOrigin *origin_of(const Bit__RunStatus *status)
 {
     const Bit__ForkOrigin *o = status->fork != NULL ? status->fork->origin : NULL;
@@ -119,7 +119,7 @@ static void lose_parent(struct bit_run_curves *curves, const char *run, uint64_t
     snprintf(curves->gone, sizeof curves->gone, "%s", run);
 }
 
-/* The status of a parent; NULL with 0 if it is no more. */
+/* The status of a parent; NULL with 0 if it was removed. */
 static int ask_parent(struct reading *r, const char *run, Bit__RunStatus **out)
 {
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
@@ -203,7 +203,7 @@ static int add_value(struct reading *r, size_t i, uint64_t step, double value)
     const uint64_t after = r->curves->switch_after;
 
     if (g->any && step <= g->last)
-        return 0; /* evaluated once more after the same step */
+        return 0; /* evaluated again after the same step */
     if (g->any && g->last <= after && step > after)
         bit_smooth_restart(&g->smooth);
     g->any = true;
@@ -227,7 +227,7 @@ static void take_values(void *arg, uint16_t type, const ProtobufCMessage *msg)
             r->err = add_value(r, i, step, value);
 }
 
-/* A run that was launched once, and never taken back, has every step once. */
+/* A run that was launched once and never rewound or resumed has every step once, so its outline is enough. */
 static int read_line(struct reading *r, const struct part *part)
 {
     r->beginnings = 0;
@@ -235,7 +235,7 @@ static int read_line(struct reading *r, const struct part *part)
     int code = read_journal(r, part, false, take_outline);
     if (code == 0 && r->beginnings > 1)
         return read_journal(r, part, true, take_line);
-    r->last_seq = UINT64_MAX; /* steps that are done meanwhile are welcome */
+    r->last_seq = UINT64_MAX; /* also take steps that are done meanwhile */
     return code;
 }
 
@@ -245,14 +245,14 @@ static int read_part(struct reading *r, const struct part *part)
     int code = read_line(r, part);
     if (code == 0 && r->err == 0 && r->line.count > 0 && part->until != UINT64_MAX && part->until > part->from &&
         r->line.end == 0)
-        lose_parent(r->curves, part->run, part->until); /* the step that the fork began after is not in its journal */
+        lose_parent(r->curves, part->run, part->until); /* its journal lacks the step after which the fork began */
     else if (code == 0 && r->err == 0)
         code = read_journal(r, part, r->steps, take_values);
     bit_run_line_finish(&r->line);
     return code == 0 && r->err < 0 ? bit_failure_print(r->cli, r->err) : code;
 }
 
-/* ---- the whole */
+/* ---- all parts */
 
 static int begin(struct reading *r)
 {

@@ -56,7 +56,7 @@ int bit_run_line_note(struct bit_run_line *l, const Bit__JournalRecord *r)
     }
 }
 
-/* The first cut after a record. */
+/* The index of the first cut after a record. */
 static size_t first_after(const struct bit_run_line *l, uint64_t seq)
 {
     size_t low = 0, high = l->count;
@@ -71,7 +71,10 @@ static size_t first_after(const struct bit_run_line *l, uint64_t seq)
     return low;
 }
 
-/* Nothing took the run back between the record and the fork's end; evaluations after the last step come behind that. */
+/*
+ * Whether no cut between the record and the fork's end dropped it. Evaluations after the last step come after that end
+ * in the journal.
+ */
 bool bit_run_line_has(const struct bit_run_line *l, uint64_t seq, uint64_t step)
 {
     const uint64_t end = l->until == UINT64_MAX || l->end == 0 ? UINT64_MAX : l->end;

@@ -48,7 +48,7 @@ static void find(const char *named, struct candidates *c)
     add(c, "/run/bitd/bitd.sock");
 }
 
-/* The descriptor, or -errno: -ENOENT and -ECONNREFUSED where nobody listens. */
+/* The descriptor, or -errno: -ENOENT and -ECONNREFUSED if no daemon listens. */
 static int connect_to(const char *path)
 {
     struct bit_socket_path to;
@@ -68,7 +68,7 @@ static int connect_to(const char *path)
 int bit_sockets_connect(const char *named, char out[BIT_PATH_MAX])
 {
     struct candidates c;
-    bool left = false; /* by a daemon that is gone */
+    bool left = false; /* a daemon that is gone left its socket */
 
     out[0] = '\0';
     find(named, &c);

@@ -24,7 +24,7 @@ struct follow {
     struct bit_cli *cli;
     const char *sweep;
     struct bit_screen screen;
-    Bit__SweepReply *now, *before; /* bitd's last answer, and the one before it; owned */
+    Bit__SweepReply *now, *before; /* bitd's last reply, and the one before it; owned */
     bool away;
 };
 
@@ -47,7 +47,7 @@ static int exit_code_of(const Bit__SweepReply *s)
     }
 }
 
-/* ---- what is said */
+/* ---- output */
 
 static void say_branch(FILE *f, const Bit__SweepReply *s, const Bit__SweepBranch *b)
 {
@@ -60,7 +60,7 @@ static void say_branch(FILE *f, const Bit__SweepReply *s, const Bit__SweepBranch
     bit_show(f, "\n");
 }
 
-/* What did not complete, and why. */
+/* Prints the branches that did not complete, and why. */
 static void say_failed(const struct bit_cli *cli, const Bit__SweepReply *s)
 {
     for (size_t i = 0; i < s->n_branch && !cli->json && !cli->quiet; i++)
@@ -130,7 +130,7 @@ void bit_sweep_page_print(FILE *f, const Bit__SweepReply *s)
             say_branch(f, s, s->branch[i]);
 }
 
-/* At the end: the whole tree, where what was shown of it is gone. */
+/* Prints the whole tree at the end, after the screen with the page is gone. */
 static void show_end(struct follow *w)
 {
     if (w->cli->json || w->cli->quiet)
@@ -139,7 +139,7 @@ static void show_end(struct follow *w)
     fflush(stdout);
 }
 
-/* ---- bitd */
+/* ---- requests */
 
 static void take_answer(struct follow *w, Bit__SweepReply *reply)
 {
@@ -149,7 +149,7 @@ static void take_answer(struct follow *w, Bit__SweepReply *reply)
     w->away = false;
 }
 
-/* 0, with what is there now shown; or the exit code. */
+/* Asks bitd once and shows the reply: 0, or the exit code. */
 static int look(struct follow *w)
 {
     Bit__SweepQueryRequest ask = BIT__SWEEP_QUERY_REQUEST__INIT;
@@ -205,7 +205,7 @@ int bit_sweep_follow(struct bit_cli *cli, const char *sweep)
     return code;
 }
 
-/* ---- in silence */
+/* ---- without progress */
 
 struct wait {
     struct bit_cli *cli;

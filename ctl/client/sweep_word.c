@@ -11,13 +11,13 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* A letter and a number. */
+/* Whether the word is this letter and a number. */
 static bool is_id(const char *word, char letter)
 {
     return word[0] == letter && word[1] != '\0' && word[1 + strspn(word + 1, "0123456789")] == '\0';
 }
 
-/* Silently: NULL also where bitd is away, which the verb itself will find. */
+/* Prints nothing. NULL also if bitd is away, which the verb's own request will report. */
 static Bit__SweepReply *find_sweep(struct bit_cli *cli, const char *word)
 {
     Bit__SweepQueryRequest ask = BIT__SWEEP_QUERY_REQUEST__INIT;
@@ -73,7 +73,7 @@ int bit_sweep_word_ask(struct bit_cli *cli, const char *id, Bit__SweepReply **re
     return bit_connection_ask(cli, BIT_MSG_SWEEP_QUERY_REQUEST, &ask, BIT_MSG_SWEEP_REPLY, reply);
 }
 
-/* ---- changed */
+/* ---- changes */
 
 static int wait_until(struct bit_cli *cli, const char *id, Bit__SweepChange change, Bit__SweepReply **reply)
 {

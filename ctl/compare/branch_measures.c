@@ -26,7 +26,7 @@ size_t bit_branch_measures_find(const struct bit_branch_measures *m, const char 
     return SIZE_MAX;
 }
 
-/* One more, without a value of any run; NULL: no memory. */
+/* Add a measure in which no run has a value yet; NULL: out of memory. */
 static struct bit_branch_measure *add(struct bit_branch_measures *m, const struct bit_branches *b,
                                       enum bit_branch_measure_unit unit)
 {
@@ -43,7 +43,7 @@ static struct bit_branch_measure *add(struct bit_branch_measures *m, const struc
     return &grown[m->count++];
 }
 
-/* What no run has is no measure. */
+/* Drop the last measure if no run has a value of it. */
 static void drop_empty(struct bit_branch_measures *m, const struct bit_branches *b)
 {
     const struct bit_branch_measure *last = &m->measure[m->count - 1];
@@ -56,7 +56,7 @@ static void drop_empty(struct bit_branch_measures *m, const struct bit_branches 
 
 /* ---- evaluations */
 
-/* Of the last evaluation of a set, in a precision, or in the one that is trained in. */
+/* The loss of a set at its last evaluation, in this precision; NaN if there is none. */
 static double held_out(const Bit__RunStatus *s, const char *set, Bit__Precision precision)
 {
     const Bit__EvaluateReport *newest = NULL;
@@ -76,7 +76,8 @@ static double held_out(const Bit__RunStatus *s, const char *set, Bit__Precision 
     return loss;
 }
 
-/* Whether a run was evaluated in a precision that it does not train in: else the column says nothing new. */
+/* Whether a run that trains in another precision was evaluated in this one. Otherwise the column would repeat the
+ * first. */
 static bool has_other(const struct bit_branches *b, const char *set, Bit__Precision precision)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -90,7 +91,7 @@ static bool has_other(const struct bit_branches *b, const char *set, Bit__Precis
 static int add_set(struct bit_branch_measures *m, const struct bit_branches *b, const char *set)
 {
     static const struct {
-        Bit__Precision precision; /* 0: that which is trained in */
+        Bit__Precision precision; /* 0: the precision in which a run trains */
         const char *name, *what;
     } ways[] = {{0, "", "in the precision that it trains in"},
                 {BIT__PRECISION__SIXTEEN_BIT, ", 16bit", "with the weights in 16 bits"},
@@ -181,7 +182,7 @@ static int add_loss(struct bit_branch_measures *m, const struct bit_branches *b,
     return 0;
 }
 
-/* The trunk's run of the same seed. */
+/* The loss curve of the trunk's run with the same seed. */
 static const struct bit_run_curve *trunk_of(const struct bit_branches *b, size_t run, size_t trunk)
 {
     for (size_t i = 0; i < b->count; i++)
@@ -254,7 +255,7 @@ int bit_branch_measures_make(const struct bit_branches *b, const struct bit_bran
         err = add_loss(out, b, asked->last);
     if (err == 0)
         err = add_recovery(out, b, asked);
-    for (int k = 0; k < 3 && err == 0; k++) /* the last of them first: each drops the last measure alone */
+    for (int k = 0; k < 3 && err == 0; k++) /* from the last one backwards: drop_empty looks at the last measure only */
         drop_empty(out, b);
     return err < 0 ? err : add_tasks(out, b);
 }

@@ -1,4 +1,4 @@
-/* The numbers that branches are compared by: one of every run for each measure. Asks nobody. */
+/* The measures by which branches are compared: each has one number for every run. Sends no requests. */
 #ifndef BIT_CTL_BRANCH_MEASURES_H
 #define BIT_CTL_BRANCH_MEASURES_H
 
@@ -8,9 +8,9 @@ enum bit_branch_measure_unit { BIT_MEASURE_LOSS, BIT_MEASURE_STEPS, BIT_MEASURE_
 
 struct bit_branch_measure {
     char name[2 * BIT_NAME_MAX];       /* "held", "held, ternary", "spike", "task copa" */
-    char what[192];                    /* how it is counted */
-    enum bit_branch_measure_unit unit; /* a share is better the higher, all others the lower */
-    double *value;                     /* of every run, in the order of the branches' runs; NaN: it has none; owned */
+    char what[192];                    /* how it is computed */
+    enum bit_branch_measure_unit unit; /* of a share, higher is better; of the others, lower */
+    double *value;                     /* of each run, in the order of bit_branches.run; NaN: the run has none; owned */
 };
 
 struct bit_branch_measures {
@@ -19,19 +19,19 @@ struct bit_branch_measures {
 };
 
 struct bit_branch_measures_asked {
-    size_t last;   /* losses that levels are means of */
-    size_t smooth; /* losses that recovery is looked for in means of */
-    size_t trunk;  /* branch that has not switched, whose curve is to be met; SIZE_MAX: none */
+    size_t last;   /* number of losses whose mean is a level */
+    size_t smooth; /* number of losses in the moving average for recovery */
+    size_t trunk;  /* the branch that did not switch, whose curve the others are to reach; SIZE_MAX: none */
 };
 
 /**
- * Of runs whose first curve is their loss: evaluations of each set, the training loss, spike, recovery, tasks; only
- * those that some run has. -ENOMEM.
+ * Make the measures of runs whose first curve is their loss: evaluations of each set, the training loss, spike,
+ * recovery, tasks. Only measures of which some run has a value are kept. -ENOMEM.
  */
 int bit_branch_measures_make(const struct bit_branches *b, const struct bit_branch_measures_asked *asked,
                              struct bit_branch_measures *out);
 void bit_branch_measures_finish(struct bit_branch_measures *m);
-/** SIZE_MAX: none has that name. */
+/** SIZE_MAX: there is no measure of that name. */
 size_t bit_branch_measures_find(const struct bit_branch_measures *m, const char *name);
 
 #endif

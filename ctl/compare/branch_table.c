@@ -14,7 +14,7 @@
 static const char *const units[] = {
     [BIT_MEASURE_LOSS] = "loss", [BIT_MEASURE_STEPS] = "steps", [BIT_MEASURE_SHARE] = "share"};
 
-/* What is being made; its first memory that was missing is remembered, and looked at once, at the end. */
+/* The table under construction. `failed` is set when an allocation fails. */
 struct making {
     const struct bit_branches *b;
     const struct bit_branch_measures *m;
@@ -41,10 +41,10 @@ static char *copy(struct making *k, const char *text)
 
 struct spread {
     uint32_t count;
-    double mean, deviation; /* NaN: none */
+    double mean, deviation; /* NaN: undefined */
 };
 
-/* Infinite is a time that did not suffice: of such there is no mean. */
+/* An infinite value was not reached during the run; then there is no mean. */
 static struct spread spread_of(const double *value, size_t count)
 {
     struct spread s = {0, 0, 0};
@@ -140,7 +140,7 @@ static Bit__TableBranch *make_branch(struct making *k, size_t branch)
 
 struct place {
     size_t branch;
-    double key; /* the least comes first */
+    double key; /* ascending */
 };
 
 static int by_key(const void *a, const void *b)
@@ -166,7 +166,7 @@ static double mean_of_branch(const struct bit_branches *b, const struct bit_bran
     return n > 0 ? sum / (double)n : NAN;
 }
 
-/* Values of two branches: those of one seed in both side by side, and all of each. */
+/* Values of two branches: pairs with the same seed, and all values of each branch. */
 struct sides {
     double *pair_a, *pair_b, *a, *b;
     size_t pairs, a_count, b_count;
@@ -222,7 +222,7 @@ static Bit__TableOrder *compare(struct making *k, const struct bit_branch_measur
     else
         bit_t_test_welch(s->a, s->a_count, s->b, s->b_count, &t);
     fill_order(k, out, &t, paired ? "paired" : "welch", paired ? s->pairs : s->a_count + s->b_count);
-    const bool turned = t.difference < 0; /* of pairs alone the order of the means may be another */
+    const bool turned = t.difference < 0; /* among paired runs only, the order of the means can differ */
     out->lower = copy(k, k->b->label[turned ? high : low]);
     out->higher = copy(k, k->b->label[turned ? low : high]);
     if (turned) {

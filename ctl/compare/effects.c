@@ -25,7 +25,7 @@ static bool alike(const struct bit_effects_asked *k, size_t a, size_t b, size_t 
     return same(set_of(k, a, field), set_of(k, b, field));
 }
 
-/* Both set the same fields. */
+/* Whether both branches set the same fields. */
 static bool of_one_grid(const struct bit_effects_asked *k, size_t a, size_t b)
 {
     for (size_t f = 0; f < k->fields; f++)
@@ -44,7 +44,7 @@ bool bit_effects_go_along(const struct bit_effects_asked *k, size_t branch, size
     return true;
 }
 
-/* Both differ in this field, and in nothing that does not go along with it. */
+/* Whether two branches differ in this field and in no field that does not go along with it. */
 static bool match(const struct bit_effects_asked *k, size_t a, size_t b, size_t field)
 {
     if (!of_one_grid(k, a, b) || alike(k, a, b, field))
@@ -64,15 +64,15 @@ static bool is_single(const struct bit_effects_asked *k, size_t branch)
     return true;
 }
 
-/* ---- what is found */
+/* ---- results */
 
 struct found {
     struct bit_effect *item;
     size_t count;
-    size_t *a, *b; /* the pairs of one effect: b has the later value */
+    size_t *a, *b; /* the pairs of one effect; b has the later value */
     size_t pairs;
-    double *mean_a, *mean_b; /* of each seed that counts, over the pairs */
-    bool *single;            /* of each branch */
+    double *mean_a, *mean_b; /* for each seed that counts, over the pairs */
+    bool *single;            /* for each branch */
 };
 
 static double value_of(const struct bit_effects_asked *k, size_t branch, size_t seed)
@@ -85,7 +85,7 @@ static bool has_seed(const struct bit_effects_asked *k, const struct found *r, s
     return isfinite(value_of(k, r->a[pair], seed)) && isfinite(value_of(k, r->b[pair], seed));
 }
 
-/* Pairs that have no seed at all are no pairs. */
+/* Drop pairs for which no seed has a value in both branches. */
 static void drop_empty_pairs(const struct bit_effects_asked *k, struct found *r)
 {
     size_t kept = 0;
@@ -136,7 +136,7 @@ static size_t count_agreeing(const struct bit_effects_asked *k, const struct fou
     return n;
 }
 
-/* The pairs that were gathered, as one effect. */
+/* Add the gathered pairs as one effect. */
 static int add(const struct bit_effects_asked *k, struct found *r, size_t field, size_t single)
 {
     struct bit_effect e = {.field = field, .single = single};
@@ -165,7 +165,7 @@ static int add(const struct bit_effects_asked *k, struct found *r, size_t field,
 
 /* ---- of fields */
 
-/* Whether it has several values in the branch's grid; single branches are not looked at. */
+/* Whether the field has several values in the branch's grid, single branches excluded. */
 static bool varies(const struct bit_effects_asked *k, const struct found *r, size_t branch, size_t field)
 {
     for (size_t b = 0; b < k->branches; b++)
@@ -174,7 +174,7 @@ static bool varies(const struct bit_effects_asked *k, const struct found *r, siz
     return false;
 }
 
-/* Varies, and goes along with none before it. */
+/* Whether the field varies and goes along with no earlier field. */
 static bool leads(const struct bit_effects_asked *k, const struct found *r, size_t branch, size_t field)
 {
     if (!varies(k, r, branch, field))
@@ -194,7 +194,7 @@ static size_t count_leading(const struct bit_effects_asked *k, const struct foun
     return n;
 }
 
-/* The first of its grid that has its value of a field; single branches are not looked at. */
+/* Whether the branch is the first in its grid with its value of the field, single branches excluded. */
 static bool is_first(const struct bit_effects_asked *k, const struct found *r, size_t branch, size_t field)
 {
     for (size_t b = 0; b < branch; b++)
@@ -258,7 +258,10 @@ static bool grid_has(const struct bit_effects_asked *k, const struct found *r, s
     return false;
 }
 
-/* Whose values a single branch is compared with. */
+/*
+ * Choose the field with whose values a single branch is compared: the first one whose value in the single branch does
+ * not occur in the grid, else the first.
+ */
 static size_t choose_field(const struct bit_effects_asked *k, const struct found *r, size_t grid, size_t single)
 {
     size_t first = SIZE_MAX;

@@ -36,10 +36,10 @@ static double highest(const struct bit_thin_point *losses, size_t count, uint64_
     return most;
 }
 
-/* Both means at each step after the switch, one beside the other. */
+/* The smoothed losses of run and trunk, advanced together over the steps after the switch. */
 struct means {
     struct bit_smooth run, trunk;
-    double of_trunk; /* the newest; NaN before there is one */
+    double of_trunk; /* the newest value; NaN before the first one and after the trunk's end */
     size_t trunk_at;
 };
 
@@ -51,7 +51,7 @@ static void go_along_trunk(struct means *m, const struct bit_thin_point *trunk, 
             m->of_trunk = mean;
     }
     if (m->trunk_at == count && count > 0 && trunk[count - 1].step < step)
-        m->of_trunk = NAN; /* it has not come so far */
+        m->of_trunk = NAN; /* the trunk ends before this step */
 }
 
 static void find_return(const struct bit_recovery_asked *asked, const struct bit_thin_point *losses, size_t count,

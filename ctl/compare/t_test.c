@@ -12,7 +12,7 @@
 
 #define TERMS 500
 
-/* A factor of the fraction is never 0. */
+/* Keeps a term of the continued fraction away from 0. */
 static double away_from_0(double x)
 {
     return fabs(x) < DBL_MIN / DBL_EPSILON ? DBL_MIN / DBL_EPSILON : x;
@@ -39,7 +39,7 @@ static double beta_fraction(double x, double a, double b)
     return value;
 }
 
-/* I_x(a, b), with y = 1 - x for x near 1. */
+/* I_x(a, b); y = 1 - x is passed separately because x may be near 1. */
 static double beta(double x, double y, double a, double b)
 {
     if (x <= 0 || y <= 0)
@@ -56,7 +56,7 @@ double bit_t_test_p(double t, double freedom)
     return beta(freedom / all, t * t / all, freedom / 2, 0.5);
 }
 
-/* The t of which p is 0.05, by halves. */
+/* The t for which p is 0.05, by bisection. */
 static double t_of_95(double freedom)
 {
     double low = 0, high = 2;
@@ -84,7 +84,7 @@ static double mean_of(const double *x, size_t count)
     return sum / (double)count;
 }
 
-/* Of the mean: s^2 / n. */
+/* Variance of the mean: s^2 / n. */
 static double variance_of_mean(const double *x, size_t count)
 {
     const double mean = mean_of(x, count), n = (double)count;

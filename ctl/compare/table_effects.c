@@ -15,13 +15,13 @@ struct making {
     const struct bit_branches *b;
     struct bit_branch_fields fields;
     struct bit_effects_asked asked;
-    const char **set; /* what asked borrows; owned, with the next */
+    const char **set; /* borrowed by asked; owned, as is value */
     double *value;
 };
 
-/* ---- what is asked */
+/* ---- the request */
 
-/* The index of a run's seed among those of all runs, in the order of their first runs. */
+/* The index of a run's seed among the different seeds, which are numbered in the order of the runs. */
 static size_t seed_of(const struct bit_branches *b, size_t run)
 {
     size_t n = 0;
@@ -45,7 +45,7 @@ static void fill_values(struct making *k, const struct bit_branch_measure *m)
 
     for (size_t i = 0; i < k->b->branches * seeds; i++)
         k->value[i] = NAN;
-    for (size_t i = k->b->count; i-- > 0;) /* of two runs of one seed the first stays */
+    for (size_t i = k->b->count; i-- > 0;) /* backwards, so that of two runs with the same seed the first counts */
         k->value[k->b->run[i].branch * seeds + seed_of(k->b, i)] = m->value[i];
 }
 
@@ -67,9 +67,9 @@ static int ask(struct making *k, const struct bit_branch_measure *m)
     return 0;
 }
 
-/* ---- in words */
+/* ---- texts */
 
-/* Without quotes; "none" where a field is left out. */
+/* Append a value without its quotes, or "none" if it is empty. */
 static void add_value(char *text, size_t room, const char *value)
 {
     const size_t all = strlen(value);
@@ -80,7 +80,7 @@ static void add_value(char *text, size_t room, const char *value)
     bit_format_more(text, room, "%.*s", all > 0 ? (int)(all - 2 * quoted) : 4, all > 0 ? value + quoted : "none");
 }
 
-/* The names of a field and those that go along, and their values in a branch. */
+/* The names of a field and of those that go along with it, and their values in a branch. */
 static void write_field(const struct making *k, const struct bit_effect *e, size_t branch, char name[BIT_BRANCH_LABEL],
                         char value[BIT_BRANCH_LABEL])
 {

@@ -1,11 +1,11 @@
-# bash completion of bitctl, which knows itself what may follow (bitctl --complete).
+# bash completion of bitctl: `bitctl --complete` prints what may follow.
 _bitctl() {
     local line=${COMP_LINE:0:COMP_POINT} words cur kept answer
     COMPREPLY=()
     read -ra words <<<"$line"
     [[ $line == *[[:space:]] ]] && words+=("")
     cur=${words[-1]}
-    # What bash keeps of the word: it parts words at these, and puts the answer behind the last of them.
+    # bash also splits words at = and :, and replaces only what follows the last of them: strip the part that it keeps.
     kept=
     [[ $cur == *[=:]* ]] && kept=${cur%"${cur##*[=:]}"}
     while IFS= read -r answer; do

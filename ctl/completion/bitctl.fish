@@ -1,4 +1,4 @@
-# fish completion of bitctl, which knows itself what may follow (bitctl --complete).
+# fish completion of bitctl: `bitctl --complete` prints what may follow.
 function __bitctl_complete
     set -l typed (commandline -opc) "$(commandline -ct)"
     for answer in ($typed[1] --complete $typed[2..-1] 2>/dev/null)

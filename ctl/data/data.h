@@ -1,4 +1,4 @@
-/* `bitctl data`: what its sub-verbs share. */
+/* Shared by the sub-verbs of `bitctl data`. */
 #ifndef BIT_CTL_DATA_H
 #define BIT_CTL_DATA_H
 
@@ -11,35 +11,35 @@
 
 struct bit_data_options {
     struct bit_cli *cli;
-    unsigned long long context, vocab, step, rank, document; /* 0: not given, but for has_rank and has_document */
+    unsigned long long context, vocab, step, rank, document; /* 0: not given, except for rank and document */
     bool has_rank, has_document, text;
     const char *tokenizer;
 };
 
-/* Files by their paths; a folder stands for the .npy and .requests files in it, by name. */
+/* A list of files; a folder is replaced by its .npy and .requests files, sorted by name. */
 struct bit_data_files {
     char **path;
     size_t count;
 };
-/** Errors: -ENOENT naming what has no such file; -errno; -ENOMEM. */
+/** Errors: -ENOENT naming a folder without such files; -errno; -ENOMEM. */
 int bit_data_files_find(char *const *args, size_t count, struct bit_data_files *out);
 void bit_data_files_finish(struct bit_data_files *files);
 
-/** Bytes of an id: what dataset.json says, else 2. *sidecar is zero where there is none. Errors: as bit_sidecar_read.
- */
+/** Bytes per id: from dataset.json, else 2. *sidecar is zero if there is no dataset.json. Errors:
+ * bit_sidecar_read's. */
 int bit_data_describe(const char *path, struct bit_sidecar *sidecar, unsigned *token_bytes);
 
-/* Each returns the exit code. */
+/* Each returns an exit code. */
 int bit_data_info(const struct bit_data_options *o, const struct bit_data_files *files);
 int bit_data_verify(const struct bit_data_options *o, const struct bit_data_files *files);
 int bit_data_show(const struct bit_data_options *o, const char *run);
 
-/** A verdict of a bad file: what bit_fail noted of it, which is borrowed. */
+/** Fill in the verdict of a bad file. The note of bit_fail is borrowed. */
 void bit_data_verify_failed(Bit__DataVerdict *m, int err);
 
-/** Whether a path is a request file's, by its first bytes. */
+/** Whether a file is a request file, by its first bytes. */
 bool bit_data_is_requests(const char *path);
-/* The same of request files. */
+/* The same for request files. */
 int bit_data_requests_info(const struct bit_data_options *o, const struct bit_data_files *files);
 int bit_data_requests_verify(const struct bit_data_options *o, const struct bit_data_files *files);
 int bit_data_requests_show(const struct bit_data_options *o, const char *path);

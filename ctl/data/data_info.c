@@ -16,24 +16,24 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define SAMPLES     64 /* places in a file that are looked at, evenly spread */
+#define SAMPLES     64 /* evenly spaced positions in a file where ids are read */
 #define SAMPLE_IDS  4096
 #define COMMON      5
-#define COUNTED_MAX (1u << 20) /* ids above are counted together */
+#define COUNTED_MAX (1u << 20) /* higher ids are counted together */
 
-/* Of the ids looked at, over all files. */
+/* Counts of the sampled ids, over all files. */
 struct sample {
     uint64_t *count; /* by id */
     uint64_t ids;
     uint32_t most; /* the highest id */
 };
 
-/* What a sample says. */
+/* Statistics of a sample. */
 struct weighed {
     uint64_t different;
     double entropy; /* bits */
     uint32_t common[COMMON];
-    double share[COMMON]; /* of the ids looked at */
+    double share[COMMON]; /* of the sampled ids */
     unsigned commons;
 };
 
@@ -131,7 +131,7 @@ static void weigh(const struct sample *s, struct weighed *out)
         out->different += s->count[id] > 0;
         out->entropy -= p > 0 ? p * log2(p) : 0;
     }
-    for (; out->commons < COMMON; out->commons++) { /* the next highest count, ids of equal counts once */
+    for (; out->commons < COMMON; out->commons++) { /* the next lower count; of ids with equal counts only the first */
         uint32_t best = 0;
         for (uint32_t id = 1; id < COUNTED_MAX; id++)
             if (s->count[id] < before && (s->count[best] >= before || s->count[id] > s->count[best]))
@@ -157,7 +157,7 @@ static void print_sample(const struct sample *s)
     putchar('\n');
 }
 
-/* Each file with its own sample. */
+/* Each file with its own sample; the counts are cleared afterwards. */
 static void print_json(const char *path, const struct info *i, struct sample *s)
 {
     Bit__DataInfo m = BIT__DATA_INFO__INIT;

@@ -1,4 +1,4 @@
-/* `bitctl data` of request files. */
+/* The sub-verbs of `bitctl data` for request files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,7 +32,7 @@ bool bit_data_is_requests(const char *path)
 
 /* ---- info */
 
-/* Documents by their label; heap. *count is one above the highest. */
+/* Number of documents for each label; heap. *count is one above the highest label. */
 static uint64_t *count_labels(const struct bit_request_file *f, size_t *count)
 {
     uint32_t most = 0;
@@ -111,7 +111,7 @@ int bit_data_requests_info(const struct bit_data_options *o, const struct bit_da
 
 /* ---- verify */
 
-/* Reading a file checks all of it. */
+/* Opening a request file checks all of it. */
 static int look_at_file(const char *path, uint32_t vocab, struct bit_request_file *f)
 {
     int err = bit_request_file_open(path, NULL, f);
@@ -201,7 +201,7 @@ static int load_tokenizer(struct showing *s)
     return err;
 }
 
-/* So many ids as text, heap. */
+/* Decode `count` ids to text, heap. */
 static int decode(const struct showing *s, uint64_t at, uint32_t count, char **text)
 {
     uint32_t *ids = calloc(count, sizeof *ids);

@@ -1,4 +1,4 @@
-/* The documents of one step, found by the code that feeds them. */
+/* Shows the documents of one step. They are found by the same code that feeds the workers. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 
-/* A part of a document inside an instance. */
+/* The part of a document that is in an instance. */
 struct part {
     uint64_t start, end; /* of the document in its file, in tokens */
     char *id, *source, *line;
@@ -64,7 +64,7 @@ static int find_spec(const struct bit_data_options *o, const char *run, Bit__Run
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
 
-    if (strchr(run, '/') != NULL) { /* a run's folder needs no daemon */
+    if (strchr(run, '/') != NULL) { /* a run's folder can be read without the daemon */
         snprintf(path, sizeof path, "%s%sspec.pb", run, run[strlen(run) - 1] == '/' ? "" : "/");
     } else {
         ask.run = bit_lend(run);
@@ -72,7 +72,7 @@ static int find_spec(const struct bit_data_options *o, const char *run, Bit__Run
         int code = bit_connection_ask(o->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
         if (code)
             return code;
-        *out = status->spec; /* with what was changed after the submission: more steps, other ranks */
+        *out = status->spec; /* as changed after the submission: more steps, other ranks */
         status->spec = NULL;
         bit_msg_free(status);
         return check_step(o, run, *out);
@@ -138,12 +138,12 @@ static int add_part(struct shown *shown, const struct bit_document_index_row *ro
     return p->id && p->source && p->line ? 0 : bit_fail(-ENOMEM, "the documents of a step");
 }
 
-/* The instances of one file, by place, and its index, once through. */
+/* Find the documents of the instances of one file, which are sorted by position. Reads the index once. */
 static int find_in_file(struct shown *shown, size_t count, uint32_t context)
 {
     struct bit_document_index *index = NULL;
     struct bit_document_index_row row;
-    size_t first = 0; /* those before end before the row begins */
+    size_t first = 0; /* the instances before it end before the present row begins */
     int err = bit_document_index_open(shown[0].place.path, &index), got = 0;
 
     if (err <= 0)
@@ -184,7 +184,7 @@ static int check_tokenizer(const struct show *s)
     int err = s->count > 0 ? bit_sidecar_read(s->shown[0].place.path, &sidecar) : 0;
 
     if (err <= 0)
-        return err; /* nothing says otherwise */
+        return err; /* without a dataset.json there is nothing to compare */
     err = 0;
     if (strcmp(sidecar.sha256, s->tokenizer->digest) != 0)
         err = bit_fail(BIT_EDATA, "these tokens are of tokenizer '%s', sha256 %.16s…; '%s' is %.16s…",
@@ -193,7 +193,7 @@ static int check_tokenizer(const struct show *s)
     return err;
 }
 
-/* Tokens [from, to) of an instance as text, heap. */
+/* Decode tokens [from, to) of an instance to text, heap. */
 static int decode(const struct show *s, const struct shown *shown, uint64_t from, uint64_t to, char **text)
 {
     uint32_t context = s->spec->model->context;
@@ -227,7 +227,7 @@ static int print_text(const struct show *s, const struct shown *shown, uint64_t 
 
 /* ---- answer */
 
-/* The part's tokens inside the instance. */
+/* The range of the part's tokens inside the instance. */
 static void bounds(const struct show *s, const struct shown *shown, const struct part *p, uint64_t *from, uint64_t *to)
 {
     uint64_t begin = shown->place.token, end = begin + s->spec->model->context;

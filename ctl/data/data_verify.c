@@ -19,12 +19,12 @@
 
 #define PIECE (1u << 20)
 
-/* What a file must be, and what it has been found to be so far. */
+/* Expected properties of a file, and what has been found so far. */
 struct verify {
     const char *path;
     unsigned token_bytes;
-    uint32_t vocab;                       /* ids are below it; 0: not known */
-    const struct bit_sidecar_file *entry; /* NULL: nothing is recorded */
+    uint32_t vocab;                       /* ids must be below it; 0: not known */
+    const struct bit_sidecar_file *entry; /* NULL: dataset.json has no entry for it */
     bool recorded;
     uint64_t bytes;
     uint32_t crc;
@@ -36,7 +36,7 @@ static int check_piece(struct verify *v, size_t bytes)
     int64_t bad = v->vocab == 0 ? -1
                                 : bit_token_find_invalid(v->piece, bytes / v->token_bytes, v->token_bytes, v->vocab);
 
-    if (v->bytes == 0 && v->entry == NULL) { /* nothing says that these are tokens */
+    if (v->bytes == 0 && v->entry == NULL) { /* no dataset.json says that these are tokens */
         int err = bit_file_kind_check(bit_file_kind(v->piece, BIT_MIN(bytes, (size_t)BIT_FILE_KIND_BYTES),
                                                     v->token_bytes, v->vocab != 0 ? v->vocab : BIT_VOCAB_MAX),
                                       v->path);
@@ -51,7 +51,7 @@ static int check_piece(struct verify *v, size_t bytes)
                     v->bytes + (uint64_t)bad * v->token_bytes, v->vocab);
 }
 
-/* A whole piece unless the file ends in it. */
+/* Read a full piece, or what is left of the file. */
 static ssize_t read_piece(int fd, uint8_t *out)
 {
     size_t have = 0;
@@ -112,7 +112,7 @@ void bit_data_verify_failed(Bit__DataVerdict *m, int err)
     m->text = bit_lend(bit_fail_text());
 }
 
-/* err < 0: what bit_fail noted of it. */
+/* If err < 0, the error text is the note of bit_fail. */
 static void print_json(const struct verify *v, int err)
 {
     Bit__DataVerdict m = BIT__DATA_VERDICT__INIT;
@@ -180,7 +180,7 @@ static int verify_file(const struct bit_data_options *o, const char *path, uint8
     return bit_exit_code(err);
 }
 
-/* All files, also after one that is bad; the exit code of the first that is. */
+/* Verifies all files, even after a bad one. Returns the exit code of the first bad one. */
 int bit_data_verify(const struct bit_data_options *o, const struct bit_data_files *files)
 {
     uint8_t *piece = malloc(PIECE);

@@ -58,7 +58,7 @@ static int corrupt(const struct bit_document_index *index, const char *why)
     return bit_fail(BIT_ECORRUPT, "'%s', row %" PRIu64 ": %s", index->path, index->number, why);
 }
 
-/* A line end inside quotes belongs to a field: rows end where the quotes are even. */
+/* A line end inside quotes belongs to a field: a row ends at a line end after an even number of quotes. */
 static int read_row(struct bit_document_index *index)
 {
     size_t used = 0;
@@ -84,7 +84,7 @@ static int read_row(struct bit_document_index *index)
     return 1;
 }
 
-/* Cut the field at *at out in place, quotes undone. NULL after the last. */
+/* Cut the field at *at out in place and undo its quotes. NULL after the last field. */
 static char *next_field(char **at)
 {
     char *begin = *at, *from, *to;

@@ -1,4 +1,4 @@
-/* One export: a checkpoint, a form, a folder. Written, read again, and only then named. */
+/* Exports one checkpoint in one form to a folder: written, read again, and only then given its name. */
 #ifndef BIT_CTL_EXPORT_H
 #define BIT_CTL_EXPORT_H
 
@@ -14,35 +14,35 @@ struct bit_export_options {
     const struct bit_export_form *form;
     enum bit_number_type type;
     const char *tokenizer;   /* a tokenizer.json, or NULL */
-    const char *end_of_text; /* its token's text */
-    uint64_t file_bytes;     /* of weights in a file, at most, if a tensor is not larger; hf's forms */
-    bool ternarise;          /* make codes of weights that were not trained as codes */
+    const char *end_of_text; /* the text of its end-of-text token */
+    uint64_t file_bytes;     /* maximum size of a weight file, unless one tensor is larger; Hugging Face's forms only */
+    bool ternarise;          /* also export weights as codes that were not trained as codes */
     bool force;              /* replace an earlier export */
-    void (*progress)(void *arg, uint64_t done, uint64_t all); /* elements, written and then read again; or NULL */
+    void (*progress)(void *arg, uint64_t done, uint64_t all); /* elements written and then read again; may be NULL */
     void *arg;
 };
 
-/* What the functions of a form work on. */
+/* The state that the functions of a form work on. */
 struct bit_export {
     const struct bit_export_options *options; /* borrowed */
     const struct bit_export_form *form;
     enum bit_number_type type;
-    bool ternary; /* the linears leave as codes and scales, or as their products */
+    bool ternary; /* the linears are exported as codes and scales, or as their products */
     struct bit_source source;
-    struct bit_exec exec; /* of the processor */
+    struct bit_exec exec; /* on the CPU */
     struct bit_output output;
-    /* Room for one tensor, whichever is the largest. */
+    /* Memory for one tensor, enough for the largest. */
     float *weights;
-    int8_t *codes; /* ternary forms'; else NULL */
+    int8_t *codes; /* for a ternary export, else NULL */
     uint64_t done;
 };
 
 /**
- * Export the checkpoint in `folder` to `path`. *e is finished by the caller, whatever came of it, and says what was
- * written until then.
- * Errors      -ENOTSUP, with what would do, where the form has no place for the model; bit_source_open's and
- *             bit_output_begin's; BIT_ENUMERIC naming the tensor that holds no number, or one above the type's range;
- *             BIT_ECORRUPT if what was written is not what was meant; -errno
+ * Export the checkpoint in `folder` to `path`. The caller finishes *e, on failure too; until then it says what was
+ * written.
+ * Errors      -ENOTSUP, with a suggestion, if the form cannot hold the model; bit_source_open's and
+ *             bit_output_begin's; BIT_ENUMERIC naming the tensor that holds a value that is not finite, or above the
+ *             type's range; BIT_ECORRUPT if what was read again differs from what was written; -errno
  */
 int bit_export_run(struct bit_export *e, const struct bit_export_options *options, const char *folder,
                    const char *path);

@@ -15,10 +15,10 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define QUANTIZATION_VERSION 2         /* of the layouts of blocks */
-#define BUFFER_BYTES         (1 << 20) /* written at once, unless a row is longer */
+#define QUANTIZATION_VERSION 2         /* version of the block layouts */
+#define BUFFER_BYTES         (1 << 20) /* bytes per write, unless a row is longer */
 
-/* ---- what has no place in it */
+/* ---- what the form cannot hold */
 
 static bool has_blocks(const struct bit_export *e)
 {
@@ -134,14 +134,14 @@ static int add_pairs(const struct bit_export *e, const struct bit_gguf_tensors *
 
 /* ---- data */
 
-/* The writing of a file, through a buffer of whole rows. */
+/* Writes a file through a buffer of whole rows. */
 struct writer {
     struct bit_export *e;
     struct bit_gguf_tensors list;
     struct bit_output_file file;
     uint8_t *buffer;
     size_t room, used;
-    float *row; /* numbers of one, of codes times a scale */
+    float *row; /* one row of numbers: codes times a scale */
 };
 
 static int flush(struct writer *w)
@@ -165,7 +165,7 @@ static enum bit_number_type float_type(const struct bit_gguf_tensor *t)
                                              : BIT_NUMBERS_BF16;
 }
 
-/* Row r of tensor i. scale: of its codes, 0 where it has none. */
+/* Put row r of tensor i. scale: the factor of its codes, 0 if it has none. */
 static int put_row(struct writer *w, int i, int64_t r, float scale)
 {
     const struct bit_gguf_tensor *t = &w->list.tensors[i];
@@ -185,7 +185,7 @@ static int put_row(struct writer *w, int i, int64_t r, float scale)
     return good == t->cols ? 0 : fail_number(t, r, good, values[good]);
 }
 
-/* What its codes are multiplied with. A half has at least a bit of it. */
+/* The factor of a tensor's codes, 0 if it has none. It must be neither 0 nor infinite as a half. */
 static int scale_of(const struct bit_gguf_tensor *t, const struct bit_ternary *codes, int projection, float *out)
 {
     *out = codes->segments == 0 ? 0 : 1 / bit_ternary_scale(codes, projection);

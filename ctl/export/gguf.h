@@ -1,10 +1,10 @@
 /*
  * The form gguf: one file for llama.cpp, architecture olmo.
  *
- * llama.cpp's olmo has LayerNorms without weights before attention and MLP and at the end, and none before the output
- * matrices of either: a model trained with an inner norm is refused. The codes and (as halves) the scales of a ternary
- * type are the model's own. Its activations, though, are made int8 by llama.cpp for each block of 256 (TQ1_0, TQ2_0) or
- * 32 (Q2_0) of a row, where training has one scale a token, so logits differ a little.
+ * llama.cpp's olmo has LayerNorms without weights before attention, before the MLP and at the end. It has none before
+ * the output matrices of attention and MLP, so a model trained with an inner norm is refused. The codes and (as
+ * halves) the scales of a ternary type are the model's own. llama.cpp quantises activations to int8 for each block of
+ * 256 (TQ1_0, TQ2_0) or 32 (Q2_0) of a row, where training has one scale per token, so logits differ a little.
  */
 #ifndef BIT_CTL_GGUF_H
 #define BIT_CTL_GGUF_H

@@ -1,5 +1,6 @@
 /*
- * What a GGUF file has before its data: pairs of a key and a typed value, and where each tensor lies.
+ * Writes the head of a GGUF file, which is everything before the data: pairs of a key and a typed value, and the
+ * position of each tensor.
  *
  *     "GGUF", u32 3, u64 tensors, u64 pairs                  little-endian
  *     a pair: u64 bytes, the key, u32 type, the value         a text is u64 bytes and the bytes;
@@ -19,7 +20,7 @@
 
 #define BIT_GGUF_VERSION  3
 #define BIT_GGUF_ALIGN    32
-#define BIT_GGUF_NAME_MAX 64 /* of a tensor, its NUL included: what llama.cpp takes */
+#define BIT_GGUF_NAME_MAX 64 /* of a tensor's name with its NUL: llama.cpp's limit */
 
 /* Types of values. */
 enum bit_gguf_value {
@@ -38,7 +39,8 @@ enum bit_gguf_value {
     BIT_GGUF_VALUE_F64,
 };
 
-/* The pairs, as bytes. Zero is none; the functions that add remember that memory ran out, bit_gguf_head says it. */
+/* The pairs, as bytes. A zeroed struct has none. If memory runs out, `failed` is set, and bit_gguf_head returns the
+ * error. */
 struct bit_gguf_pairs {
     uint8_t *bytes;
     size_t used, room;
@@ -50,24 +52,24 @@ void bit_gguf_add_f32(struct bit_gguf_pairs *pairs, const char *key, float value
 void bit_gguf_add_bool(struct bit_gguf_pairs *pairs, const char *key, bool value);
 void bit_gguf_add_text(struct bit_gguf_pairs *pairs, const char *key, const char *text);
 void bit_gguf_add_i32s(struct bit_gguf_pairs *pairs, const char *key, const int32_t *values, uint64_t count);
-/** An array of `count` texts, which follow, each by bit_gguf_append_text. */
+/** An array of `count` texts; each must follow by bit_gguf_append_text. */
 void bit_gguf_add_texts(struct bit_gguf_pairs *pairs, const char *key, uint64_t count);
 void bit_gguf_append_text(struct bit_gguf_pairs *pairs, const char *text, size_t bytes);
 void bit_gguf_pairs_finish(struct bit_gguf_pairs *pairs);
 
-/* A matrix of the file. */
+/* A matrix in the file. */
 struct bit_gguf_tensor {
     char name[BIT_GGUF_NAME_MAX];
     const struct bit_gguf_layout *layout;
-    int64_t rows, cols; /* cols are a multiple of layout->block */
+    int64_t rows, cols; /* cols is a multiple of layout->block */
     uint64_t offset;    /* in the data */
 };
 uint64_t bit_gguf_row_bytes(const struct bit_gguf_tensor *tensor);
 uint64_t bit_gguf_tensor_bytes(const struct bit_gguf_tensor *tensor);
 
-/** Give each tensor its offset, in their order. Returns the bytes of the data, its end being aligned. */
+/** Set each tensor's offset, in order. Returns the size of the data, rounded up to the alignment. */
 uint64_t bit_gguf_lay_out(struct bit_gguf_tensor *tensors, int count);
-/** All before the data. *out is heap, the caller's. The same input gives the same bytes. -ENOMEM. */
+/** The whole head. *out is heap, the caller's. The same input gives the same bytes. -ENOMEM. */
 int bit_gguf_head(const struct bit_gguf_pairs *pairs, const struct bit_gguf_tensor *tensors, int count, uint8_t **out,
                   size_t *bytes);
 

@@ -12,7 +12,7 @@
 
 /* ---- bytes */
 
-/* Where reading stands. Once something is not there, nothing more is read: `short_of` says that it was missed. */
+/* A reading position. When bytes are missing, `short_of` is set and nothing more is read. */
 struct cursor {
     const uint8_t *buf;
     size_t at, bytes;
@@ -39,7 +39,7 @@ static uint64_t take_number(struct cursor *c, int bytes)
     return value;
 }
 
-/* Of a text, which is borrowed. */
+/* Read a text, which is borrowed from the buffer. */
 static const char *take_text(struct cursor *c, size_t *bytes)
 {
     const uint64_t length = take_number(c, 8);
@@ -55,7 +55,7 @@ static int corrupt(const char *what, size_t bytes, const char *why)
     return bit_fail(BIT_ECORRUPT, "GGUF: '%.*s' %s", (int)BIT_MIN(bytes, 100), what, why);
 }
 
-/* Bytes of a value; 0 of texts and arrays, -1 of a type that there is not. */
+/* Bytes of a value of this type; 0 for texts and arrays, -1 for an unknown type. */
 static int value_bytes(uint64_t type)
 {
     static const int8_t bytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
@@ -159,7 +159,7 @@ static int take_tensor(struct cursor *c, struct bit_gguf *g)
     return 0;
 }
 
-/* One after the other, the last one's end within the file. */
+/* Tensors must follow one another, and the last one must end inside the file. */
 static int check_places(const struct bit_gguf *g, uint64_t file_bytes)
 {
     uint64_t at = 0, end = 0;
@@ -191,7 +191,7 @@ static int take_all(struct cursor *c, struct bit_gguf *g, uint64_t file_bytes)
         return bit_fail(BIT_ECORRUPT, "GGUF: version %" PRIu64 ", where 2 and 3 are known", version);
     if (tensors > BIT_GGUF_TENSORS_MAX || pairs > BIT_GGUF_PAIRS_MAX)
         return bit_fail(BIT_ELIMIT, "GGUF: %" PRIu64 " tensors and %" PRIu64 " pairs", tensors, pairs);
-    /* the shortest takes 13 bytes, so what is not in the file is not allocated */
+    /* the shortest entry takes 13 bytes: never allocate more entries than the bytes can hold */
     if ((tensors + pairs) * 13 > c->bytes)
         return -EAGAIN;
     g->pairs = calloc(pairs + 1, sizeof *g->pairs);
@@ -223,7 +223,7 @@ int bit_gguf_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes, struct
     return err;
 }
 
-/* The first `bytes` bytes of the file into *head, which may be larger already. */
+/* Read the first `bytes` bytes of the file into *head, which holds the first `from` already. */
 static int read_head(int fd, const char *path, uint8_t **head, size_t from, size_t bytes)
 {
     uint8_t *larger = realloc(*head, bytes);

@@ -12,7 +12,7 @@
 static const struct linear {
     const char *ours;
     const char *theirs[3];
-    int turned; /* the first so many meet RoPE: q and k */
+    int turned; /* RoPE applies to the first so many projections: q and k */
 } linears[] = {
     {"att_proj", {"attn_q", "attn_k", "attn_v"}, 2},
     {"attn_out", {"attn_output"}, 0},
@@ -37,7 +37,7 @@ static enum bit_gguf_type type_of_linears(enum bit_number_type type)
     return types[type];
 }
 
-/* Embedding and head beside ternary linears are halves, as in the files of llama.cpp's own converter. */
+/* Beside ternary linears, embedding and head are stored as halves, as llama.cpp's own converter does. */
 static const struct bit_gguf_layout *layout_of(enum bit_number_type type, bool is_linear)
 {
     const struct bit_gguf_layout *linear = bit_gguf_layout(type_of_linears(type));

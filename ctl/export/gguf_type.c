@@ -29,7 +29,7 @@ static uint16_t get_u16(const uint8_t *in)
     return (uint16_t)(in[0] | in[1] << 8);
 }
 
-/* ---- four codes a byte */
+/* ---- four codes per byte */
 
 static void pack_tq2_0(const int8_t *codes, uint8_t *out)
 {
@@ -69,11 +69,11 @@ static bool unpack_q2_0(const uint8_t *in, int8_t *codes)
 
 /* ---- base 3 */
 
-/* Bytes of a block of TQ1_0 whose digits are alike. */
+/* Bytes of a TQ1_0 block whose digits have the same layout. */
 static const struct digits {
     int byte, bytes;    /* the first byte, and how many */
-    int element, apart; /* of byte 0's first digit; from one digit to the next */
-    int count;          /* digits that are elements */
+    int element, apart; /* the element of the first byte's first digit; the distance between two digits' elements */
+    int count;          /* digits that hold elements */
 } tq1_0[] = {{0, 32, 0, 32, 5}, {32, 16, 160, 16, 5}, {48, 4, 240, 4, 4}};
 
 static void pack_tq1_0(const int8_t *codes, uint8_t *out)

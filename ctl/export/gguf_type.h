@@ -1,5 +1,5 @@
 /*
- * The types of tensors in a GGUF file that we write: how rows of numbers or of ternary codes become bytes, and back.
+ * The tensor types of the GGUF files that we write: how rows of numbers or of ternary codes become bytes, and back.
  *
  *     type    elements  bytes   of a block
  *     TQ1_0        256     54   qs[48] qh[4] d     five codes a byte, in base 3
@@ -12,8 +12,8 @@
  *     TQ1_0  qs[m] has the elements m + 32 n           n < 5, m < 32
  *            qs[32 + m] has 160 + m + 16 n             n < 5, m < 16
  *            qh[m] has 240 + m + 4 n                   n < 4, m < 4; its fifth digit is 0
- *            as digits code + 1, n = 0 the highest, of q < 243; the byte is q 256 / 243, rounded up, so that the
- *            digits come out by multiplying with 3 and looking at what leaves the byte
+ *            as digits code + 1, n = 0 the highest, of q < 243; the byte is q 256 / 243, rounded up: multiplying it
+ *            by 3 repeatedly shifts the digits out at the top, one by one
  * Source      ggml-org/ggml: include/ggml.h (numbers of the types), src/ggml-quants.c, src/ggml-common.h
  */
 #ifndef BIT_CTL_GGUF_TYPE_H
@@ -35,17 +35,17 @@ struct bit_gguf_layout {
     enum bit_gguf_type type;
     const char *name;   /* "TQ2_0" */
     uint32_t file_type; /* general.file_type of a file whose matrices have this type */
-    int block, bytes;   /* elements of a block, and what it takes */
+    int block, bytes;   /* elements of a block, and its size in bytes */
     bool ternary;
 };
 
-/** NULL for a number that is none of these types. */
+/** NULL if the number is none of these types. */
 const struct bit_gguf_layout *bit_gguf_layout(uint32_t type);
 
-/** `count` codes of -1, 0 and 1, a multiple of the block, with one scale (a half) to blocks. */
+/** Pack `count` codes of -1, 0 and 1, a multiple of the block, all with one scale (a half), into blocks. */
 void bit_gguf_pack(const struct bit_gguf_layout *layout, const int8_t *codes, int64_t count, uint16_t scale,
                    uint8_t *out);
-/** Back: the codes, and the scale of each block. False if a block holds what is no code of ours. */
+/** Unpack: the codes, and the scale of each block. False if a block holds an invalid code. */
 bool bit_gguf_unpack(const struct bit_gguf_layout *layout, const uint8_t *blocks, int64_t count, int8_t *codes,
                      uint16_t *scales);
 

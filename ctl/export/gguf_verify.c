@@ -1,5 +1,7 @@
-/* A GGUF file that was written, opened again: its tensors are where they should be, and each code, scale and number is
- * the one that the checkpoint gives. */
+/*
+ * Opens a GGUF file that was written and compares it with the checkpoint: the position of each tensor, and each code,
+ * scale and number.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,10 +20,10 @@
 
 struct reader {
     struct bit_export *e;
-    struct bit_gguf_tensors list; /* what should be there */
-    struct bit_gguf file;         /* what is */
+    struct bit_gguf_tensors list; /* expected */
+    struct bit_gguf file;         /* as read */
     int fd;
-    uint8_t *bytes; /* of a row, with the next two */
+    uint8_t *bytes; /* bytes of one row; the next two members are for a row too */
     int8_t *codes;
     uint16_t *scales; /* of its blocks */
     float *row;

@@ -42,7 +42,7 @@ static bool is_type(const json_t *component, const char *type)
     return is != NULL && strcmp(is, type) == 0;
 }
 
-/* A flag, which is true where it is not written. */
+/* A flag that is true by default. */
 static bool is_on(const json_t *component, const char *key)
 {
     return !json_is_false(json_object_get(component, key));
@@ -141,7 +141,7 @@ static bool is_comment(const json_t *merge)
     return json_is_string(merge) && strncmp(json_string_value(merge), "#version", 8) == 0;
 }
 
-/* Each is "a b" or ["a", "b"]: the tokenizer's loader has seen to it. */
+/* Each merge is "a b" or ["a", "b"]: the tokenizer's loader has checked that. */
 static void add_merges(const struct vocabulary *v, struct bit_gguf_pairs *pairs)
 {
     const json_t *merges = json_object_get(json_object_get(v->root, "model"), "merges");
@@ -185,7 +185,7 @@ static int add_special(const struct vocabulary *v, struct bit_gguf_pairs *pairs,
                         "'%s' has no token '%s', where llama.cpp would stop; name its own with --end-of-text, or "
                         "leave --tokenizer out: the file takes and gives ids alone then",
                         v->path, end_of_text);
-    bit_gguf_add_u32(pairs, "tokenizer.ggml.bos_token_id", (uint32_t)end); /* else llama.cpp takes id 11 for one */
+    bit_gguf_add_u32(pairs, "tokenizer.ggml.bos_token_id", (uint32_t)end); /* by default llama.cpp would use id 11 */
     bit_gguf_add_u32(pairs, "tokenizer.ggml.eos_token_id", (uint32_t)end);
     for (size_t i = 0; i < BIT_COUNT(paddings); i++) {
         const int64_t padding = find(v, paddings[i]);
@@ -199,7 +199,7 @@ static int add_special(const struct vocabulary *v, struct bit_gguf_pairs *pairs,
     return 0;
 }
 
-/* ---- all */
+/* ---- all pairs */
 
 static int read_json(struct vocabulary *v)
 {
@@ -247,7 +247,7 @@ int bit_gguf_add_vocabulary(struct bit_gguf_pairs *pairs, const char *path, uint
 {
     struct vocabulary v = {.path = path, .rows = rows};
     struct bit_tokenizer *tokenizer = NULL;
-    int err = bit_tokenizer_load(path, &tokenizer); /* checks all that is relied upon here */
+    int err = bit_tokenizer_load(path, &tokenizer); /* checks everything that the code above relies on */
 
     bit_tokenizer_destroy(tokenizer);
     if (err >= 0)

@@ -8,7 +8,7 @@
 #include "ctl/export/hf_weights.h"
 #include "proto/err.h"
 
-#define OLMO_NORM_EPS 1e-5 /* OlmoLayerNorm has no setting for it */
+#define OLMO_NORM_EPS 1e-5 /* fixed in OlmoLayerNorm */
 
 int bit_hf_refuse(const struct bit_export *e)
 {

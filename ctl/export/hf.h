@@ -1,4 +1,5 @@
-/* The forms that Hugging Face's transformers loads: a folder of config.json, safetensors and the tokenizer's files. */
+/* The forms that Hugging Face's transformers loads: a folder with config.json, safetensors and the tokenizer's
+ * files. */
 #ifndef BIT_CTL_EXPORT_HF_H
 #define BIT_CTL_EXPORT_HF_H
 

@@ -11,7 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define BITLINEAR_EPS 1e-5 /* of an activation's measure: transformers' BitLinear has no setting for it */
+#define BITLINEAR_EPS 1e-5 /* epsilon of an activation's measure, fixed in transformers' BitLinear */
 #define HALF_MAX      65504
 #define INT8_MAX_CODE 127
 
@@ -20,9 +20,9 @@ static const Bit__QuantizerSpec *quantizer_of(const struct bit_export *e)
     return e->source.manifest->spec->quantizer;
 }
 
-/* ---- what both pack */
+/* ---- both forms */
 
-/* Four rows share a row of bytes, of every projection. */
+/* Four rows of each projection are packed into one row of bytes. */
 static int refuse_rows(const struct bit_export *e)
 {
     const Bit__ModelSpec *m = e->source.manifest->spec->model;
@@ -35,7 +35,7 @@ static int refuse_rows(const struct bit_export *e)
                     e->form->name, m->width, m->mlp_hidden);
 }
 
-/* transformers adds the products of codes up in the type that the model is loaded in. */
+/* transformers accumulates the products of codes in the type in which the model is loaded. */
 static int refuse_half(const struct bit_export *e)
 {
     const Bit__ModelSpec *m = e->source.manifest->spec->model;
@@ -89,8 +89,10 @@ int bit_hf_bitlinear_refuse(const struct bit_export *e)
     return err < 0 ? err : refuse_half(e);
 }
 
-/* bitlinear divides by weight_scale, which is our scale. Its sibling autobitlinear multiplies, and llama.cpp's
- * converter takes the one for the other without a word. */
+/*
+ * bitlinear divides by weight_scale, which is our scale. The related autobitlinear multiplies by it; llama.cpp's
+ * converter treats the one as the other without a warning.
+ */
 void bit_hf_bitlinear_configure(const struct bit_export *e, void *config)
 {
     const Bit__ModelSpec *m = e->source.manifest->spec->model;

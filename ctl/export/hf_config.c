@@ -19,7 +19,7 @@ static json_t *sizes(const Bit__ModelSpec *m)
                      (json_int_t)m->vocab_padded, "max_position_embeddings", (json_int_t)m->context);
 }
 
-/* rope_theta is where releases before 5 look, rope_parameters where later ones do. */
+/* Releases of transformers before 5 read rope_theta, later ones rope_parameters. */
 static json_t *settings(const Bit__ModelSpec *m)
 {
     return json_pack("{s:s, s:f, s:{s:s, s:f}, s:o, s:b, s:b, s:f, s:f, s:b}", "hidden_act", "silu", "rope_theta",
@@ -28,7 +28,7 @@ static json_t *settings(const Bit__ModelSpec *m)
                      "attention_bias", 0, "attention_dropout", 0.0, "initializer_range", m->init_std, "use_cache", 1);
 }
 
-/* Both names of one key: releases before 5 read torch_dtype alone. */
+/* One key under both names: releases before 5 read torch_dtype only. */
 static void add_dtype(json_t *config, enum bit_number_type type)
 {
     static const char *const names[] = {

@@ -9,7 +9,7 @@
 #include "proto/err.h"
 
 #define LENGTH_BYTES 8
-#define ALIGN        64 /* of the data in the file */
+#define ALIGN        64 /* alignment of the data in the file */
 
 int bit_hf_files_init(struct bit_hf_files *f, struct bit_hf_tensor *tensors, int count, enum bit_number_type type,
                       uint64_t most)
@@ -78,7 +78,7 @@ int bit_hf_files_header(const struct bit_hf_files *f, int file, char **out, size
     for (int i = 0; i < LENGTH_BYTES; i++)
         fputc(0, text);
     print_header(f, file, text);
-    fflush(text); /* brings `at` up to date */
+    fflush(text); /* updates `at` */
     fprintf(text, "%*s", (int)(bit_round_up((int64_t)at, ALIGN) - (int64_t)at), "");
     if (fclose(text) != 0 || buf == NULL) {
         free(buf);

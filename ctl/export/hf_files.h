@@ -1,4 +1,4 @@
-/* Which file holds which tensor: one, or several with an index beside them. */
+/* Distributes tensors over safetensors files: one file, or several with an index. */
 #ifndef BIT_CTL_EXPORT_HF_FILES_H
 #define BIT_CTL_EXPORT_HF_FILES_H
 
@@ -11,11 +11,12 @@ struct bit_hf_files {
     struct bit_hf_tensor *tensors; /* owned */
     int count;
     enum bit_number_type type;
-    int *starts; /* (files + 1) first tensor of each; owned */
+    int *starts; /* (files + 1) the first tensor of each file; owned */
     int files;
 };
 
-/** Lay tensors out over files of at most `most` bytes, if no tensor is larger. Takes ownership of tensors. -ENOMEM */
+/** Distribute tensors over files of at most `most` bytes, unless one tensor is larger. Takes ownership of tensors.
+ * -ENOMEM */
 int bit_hf_files_init(struct bit_hf_files *f, struct bit_hf_tensor *tensors, int count, enum bit_number_type type,
                       uint64_t most);
 void bit_hf_files_finish(struct bit_hf_files *f);
@@ -24,7 +25,7 @@ void bit_hf_files_finish(struct bit_hf_files *f);
 void bit_hf_files_name(const struct bit_hf_files *f, int file, char out[64]);
 /** The bytes before a file's data. *out is heap, the caller's. -ENOMEM */
 int bit_hf_files_header(const struct bit_hf_files *f, int file, char **out, size_t *bytes);
-/** Of several files: model.safetensors.index.json. */
+/** Write model.safetensors.index.json if there are several files. */
 int bit_hf_files_write_index(const struct bit_hf_files *f, struct bit_output *output);
 
 #endif

@@ -8,7 +8,7 @@
 #include "ctl/export/numbers.h"
 #include "proto/err.h"
 
-#define PARTS_MAX 9 /* of one of our tensors: three projections of codes, a scale and ones */
+#define PARTS_MAX 9 /* for one of our tensors: codes, scale and ones of three projections */
 
 /* Projections of a block's linears, by the last part of our name. OLMo's ff_proj has up above gate. */
 static const struct {

@@ -1,4 +1,4 @@
-/* What stands in the safetensors files beside what the checkpoint says, read by the reader that takes anybody's. */
+/* Reads the safetensors files with the reader used for foreign files, and compares them with the checkpoint. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct reader {
     struct bit_safetensors header; /* of the open file */
     int fd;
     char name[64];
-    int held; /* which of our tensors is in e->weights; -1 */
+    int held; /* index of our tensor that is in e->weights; -1: none */
     struct bit_ternary ternary;
     uint8_t *buffer;
 };
@@ -61,7 +61,7 @@ static int compare_numbers(const struct reader *r, const struct bit_hf_tensor *t
     return 0;
 }
 
-/* A code is where the format says that it is: row r of the matrix is in pair r / (rows / 4) of row r % (rows / 4). */
+/* Row r of the matrix is in bit pair r / (rows / 4) of packed row r % (rows / 4), as the format defines. */
 static int compare_codes(const struct reader *r, const struct bit_hf_tensor *tensor, uint64_t begin)
 {
     const int8_t *want = r->e->codes + tensor->row * tensor->cols;

@@ -13,7 +13,7 @@
 #include "proto/err.h"
 #include "proto/regular_file.h"
 
-#define PADDING "<|padding|>" /* as OLMo's tokenizers call it */
+#define PADDING "<|padding|>" /* name in OLMo's tokenizers */
 
 static int64_t find(const struct bit_tokenizer *tokenizer, const char *token)
 {

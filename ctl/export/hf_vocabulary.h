@@ -1,4 +1,4 @@
-/* The tokenizer's files of an export, and what config.json says of its ids. */
+/* The tokenizer's files of an export, and its ids for config.json. */
 #ifndef BIT_CTL_EXPORT_HF_VOCABULARY_H
 #define BIT_CTL_EXPORT_HF_VOCABULARY_H
 
@@ -7,13 +7,13 @@
 struct bit_export;
 
 struct bit_hf_vocabulary {
-    int64_t end_of_text, padding; /* ids, -1 where there is none */
+    int64_t end_of_text, padding; /* -1 if there is none */
 };
 
 /**
- * tokenizer.json, byte for byte, and a tokenizer_config.json with which PreTrainedTokenizerFast loads it; neither
- * without --tokenizer.
- * Errors      bit_tokenizer_load's; BIT_EDATA if it has ids that the model has not, or no such end-of-text token
+ * Write tokenizer.json, byte for byte, and a tokenizer_config.json with which PreTrainedTokenizerFast loads it;
+ * neither without --tokenizer.
+ * Errors      bit_tokenizer_load's; BIT_EDATA if it has ids beyond the model's embedding, or no such end-of-text token
  */
 int bit_hf_vocabulary_write(struct bit_export *e, struct bit_hf_vocabulary *out);
 

@@ -16,7 +16,7 @@ struct writer {
     struct bit_export *e;
     struct bit_hf_files files;
     struct bit_output_file out;
-    int held; /* which of our tensors is in e->weights; -1 */
+    int held; /* index of our tensor that is in e->weights; -1: none */
     struct bit_ternary ternary;
     uint8_t *buffer; /* BIT_NUMBERS_AT_ONCE elements, or a row of codes */
 };

@@ -13,7 +13,7 @@ int bit_json_file_write(struct bit_output *output, const char *name, json_t *val
 
     if (err >= 0) {
         const size_t bytes = strlen(text);
-        text[bytes] = '\n'; /* in place of its NUL */
+        text[bytes] = '\n'; /* replaces the NUL */
         err = bit_output_file(output, name, text, bytes + 1);
     }
     free(text);

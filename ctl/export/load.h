@@ -1,15 +1,16 @@
-/* A tensor at a time, from the checkpoint into the room that an export has for one. */
+/* Loads one tensor at a time from the checkpoint into the export's memory. */
 #ifndef BIT_CTL_EXPORT_LOAD_H
 #define BIT_CTL_EXPORT_LOAD_H
 
 #include "ctl/export/export.h"
 
 /**
- * Tensor t into e->weights; of a linear in a ternary form also its codes into e->codes, and *out (else no segments).
- * Errors      BIT_ENUMERIC naming the place of what is no finite number; bit_source_read's; bit_ternary_make's
+ * Load tensor t into e->weights. For a linear in a ternary export, also make its codes in e->codes and fill in *out;
+ * else *out has no segments.
+ * Errors      BIT_ENUMERIC naming the position of a value that is not finite; bit_source_read's; bit_ternary_make's
  */
 int bit_load_tensor(struct bit_export *e, int t, struct bit_ternary *out);
-/** So many elements more are written, or compared: the user is told. */
+/** Report that so many more elements are written, or compared. */
 void bit_load_progress(struct bit_export *e, int64_t elements);
 
 #endif

@@ -36,7 +36,7 @@ static uint16_t encode_short(enum bit_number_type type, float w)
     return type == BIT_NUMBERS_F16 ? bit_half_of(w) : bit_f32_to_bf16(w);
 }
 
-/* Both have all ones there for infinity. */
+/* In both types infinity has all exponent bits set and the others 0. */
 static bool is_infinite(enum bit_number_type type, uint16_t v)
 {
     return (v & 0x7fff) == (type == BIT_NUMBERS_F16 ? 0x7c00 : 0x7f80);
@@ -57,7 +57,7 @@ int64_t bit_numbers_encode(enum bit_number_type type, const float *w, int64_t co
     return count;
 }
 
-/* 2^k */
+/* 2^k. */
 static double power_of_2(int k)
 {
     const uint64_t bits = (uint64_t)(1023 + k) << 52;
@@ -67,7 +67,7 @@ static double power_of_2(int k)
     return v;
 }
 
-/* Half a unit in the last place of a number of w's magnitude. */
+/* Half a unit in the last place, for numbers of w's magnitude. */
 static double half_unit(enum bit_number_type type, float w)
 {
     const int fraction = type == BIT_NUMBERS_F16 ? 10 : 7, smallest = type == BIT_NUMBERS_F16 ? -14 : -126;

@@ -34,7 +34,7 @@ static int open_folder(const char *path)
     return fd < 0 ? bit_fail(-errno, "folder '%s'", path) : fd;
 }
 
-/* Every file of the folder; what has folders in it is none of ours. */
+/* Remove every file of the folder. Fails if there is a subfolder: an export has none. */
 static int clear(int folder, const char *path)
 {
     int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
@@ -71,7 +71,7 @@ static int check_replaceable(const struct bit_output *o)
     return 0;
 }
 
-/* Ours alone: the one that has the name when we have the lock. */
+/* Lock the partial folder and check that its name still refers to it: another process may have renamed it. */
 static int lock(const struct bit_output *o)
 {
     struct stat mine, named;
@@ -137,7 +137,7 @@ static int remove_folder(const char *path)
     return err >= 0 && rmdir(path) < 0 ? bit_fail(-errno, "removing '%s'", path) : err;
 }
 
-/* In two steps, where the file system has no exchange: the earlier one is whole in between, under another name. */
+/* Without RENAME_EXCHANGE, in two steps. Between them the earlier export is complete under another name. */
 static int replace_in_steps(const struct bit_output *o)
 {
     char aside[BIT_PATH_MAX + 16];
@@ -166,7 +166,7 @@ int bit_output_commit(struct bit_output *output)
         return err;
     if (lstat(output->path, &st) == 0)
         err = replace(output);
-    else if (rename(output->partial, output->path) < 0) /* never onto a folder that has something in it */
+    else if (rename(output->partial, output->path) < 0) /* rename() fails on a folder that is not empty */
         err = bit_fail(-errno, "naming '%s'", output->path);
     if (err < 0)
         return err;

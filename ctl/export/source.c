@@ -53,7 +53,7 @@ static int check_header_bytes(const struct bit_source *s)
     return err;
 }
 
-/* Every tensor of the model is in the file where the flat vector has it. */
+/* Check that every tensor of the model is in the file, at the offset that it has in the flat vector. */
 static int check_tensors(const struct bit_source *s, const struct bit_safetensors *file)
 {
     for (int t = 0; t < s->count; t++) {
@@ -100,7 +100,7 @@ static int open_model(struct bit_source *s)
 static int read_layout(struct bit_source *s)
 {
     struct bit_problems problems = {0};
-    int err = bit_spec_normalise(s->manifest->spec, NULL, &problems); /* an earlier version had fewer fields */
+    int err = bit_spec_normalise(s->manifest->spec, NULL, &problems); /* older manifests lack newer fields */
 
     if (err >= 0)
         err = bit_checkpoint_tensors(s->manifest->spec->model, &s->tensors);
@@ -137,7 +137,7 @@ void bit_source_finish(struct bit_source *source)
     *source = (struct bit_source){.fd = -1};
 }
 
-/* Chunk `i` of the data into source->chunk; its bytes. */
+/* Read chunk `i` of the data into source->chunk. Returns its size in bytes. */
 static int read_chunk(const struct bit_source *s, size_t i)
 {
     const Bit__ManifestFile *file = model_file(s);

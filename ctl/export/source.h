@@ -1,6 +1,6 @@
 /*
- * A checkpoint as something to export: its architecture, and its weights a tensor at a time, each byte compared with
- * the manifest's checksums on its way.
+ * Reads a checkpoint for an export: its architecture, and its weights one tensor at a time. Each byte read is checked
+ * against the manifest's checksums.
  */
 #ifndef BIT_CTL_EXPORT_SOURCE_H
 #define BIT_CTL_EXPORT_SOURCE_H
@@ -12,8 +12,8 @@
 #include "proto/limits.h"
 
 struct bit_source {
-    char path[BIT_PATH_MAX]; /* of model.safetensors, for errors */
-    Bit__Manifest *manifest; /* owned, with the next two, which the spec of the run is read from */
+    char path[BIT_PATH_MAX]; /* of model.safetensors, for error messages */
+    Bit__Manifest *manifest; /* owned, as are tensors and chunk; its spec is normalised */
     struct bit_tensor *tensors;
     int count;
     int64_t largest; /* elements of the largest tensor */
@@ -22,7 +22,8 @@ struct bit_source {
 };
 
 /**
- * Open the checkpoint in `folder`. Its optimizer's files may be missing. finish takes a failed or a zeroed one too.
+ * Open the checkpoint in `folder`. The optimizer's files may be missing. The caller ends it with finish, after a
+ * failure too; a zeroed struct is allowed there.
  * Errors      bit_manifest_read's; BIT_ECORRUPT if model.safetensors has another size, or other tensors, than the
  *             manifest says; -ENAMETOOLONG; -ENOMEM
  */
@@ -30,7 +31,7 @@ int bit_source_open(struct bit_source *source, const char *folder);
 void bit_source_finish(struct bit_source *source);
 
 /**
- * The fp32 master weights of tensor t: rows x cols elements. Any order, any number of times.
+ * Read the fp32 master weights of tensor t: rows x cols elements. Tensors may be read in any order and repeatedly.
  * Errors      BIT_ECORRUPT naming chunk and byte; -errno
  */
 int bit_source_read(const struct bit_source *source, int t, float *out);

@@ -8,7 +8,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* Somebody else's folder or file gets a sentence; one that is not there, or not for us, the system's. */
+/* A path that is not a checkpoint gets an explanation; one that cannot be accessed gets the system's error. */
 static int check_folder(const char *folder)
 {
     char path[BIT_PATH_MAX];
@@ -42,7 +42,7 @@ static int measure(struct bit_survey *s, const struct bit_exec *exec, int t, flo
     return 0;
 }
 
-/* The largest matrix's elements, and of all of them. */
+/* The number of elements in all matrices, and in the largest. */
 static uint64_t count_linears(const struct bit_source *source, uint64_t *largest)
 {
     uint64_t all = 0;

@@ -20,7 +20,7 @@ static int mean_scale(const struct bit_exec *exec, const Bit__QuantizerSpec *qua
     return err < 0 ? err : bit_weight_scale(exec, &args);
 }
 
-/* The lower median: its upper half first, then the lower one. */
+/* The lower median. The first pass finds the upper half of its bits, the second the lower half. */
 static int find_median(const struct bit_exec *exec, const float *w, int64_t count, uint32_t *counts, uint32_t *bits)
 {
     uint64_t order = (uint64_t)(count - 1) / 2;

@@ -1,4 +1,4 @@
-"""A file as a literal of C, a line of it on each line."""
+"""Print a text file as a C string literal, one source line per line of the file."""
 import json
 import sys
 

@@ -13,7 +13,7 @@ static bool is_16bit(const struct bit_export *e)
     return e->source.manifest->phase->precision == BIT__PRECISION__SIXTEEN_BIT;
 }
 
-/* How far the codes had taken over in the step that the checkpoint was made after: 0 to 1. */
+/* The strength of the codes in the step that the checkpoint was written after: 0 to 1. */
 static double strength(const struct bit_export *e)
 {
     const Bit__Manifest *m = e->source.manifest;

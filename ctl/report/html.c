@@ -12,7 +12,7 @@
 #include "proto/err.h"
 #include "proto/utf8.h"
 
-/* ---- what is escaped */
+/* ---- escaping */
 
 static void put(struct bit_html *h, const char *text)
 {
@@ -37,13 +37,13 @@ static const char *entity_of(char c)
     }
 }
 
-/* Code points that no document may have, whatever they are written as. */
+/* Code points that no document may contain, even as an entity. */
 static bool is_no_character(uint32_t code)
 {
     return (code & 0xfffe) == 0xfffe || (code >= 0xfdd0 && code <= 0xfdef);
 }
 
-/* Of a text that bit_show made, which is UTF-8 without controls. */
+/* Escape a text made by bit_show, which is UTF-8 without control characters. */
 static void put_escaped(struct bit_html *h, const char *text, size_t bytes)
 {
     uint32_t code;
@@ -101,7 +101,7 @@ static bool is_one_of(const char *element, const char *const *list)
     return false;
 }
 
-/* Those that have no content. */
+/* Elements without content. */
 static bool is_empty(const char *element)
 {
     static const char *const list[] = {"br", "meta", "wbr", NULL};
@@ -109,7 +109,7 @@ static bool is_empty(const char *element)
     return is_one_of(element, list);
 }
 
-/* Those within a line; the others begin one of their own, so that two reports can be compared line by line. */
+/* Elements inside a line. The others begin a new line, so that two reports can be compared line by line. */
 static bool is_within_line(const char *element)
 {
     static const char *const list[] = {"a",      "abbr", "b",  "br",   "code", "em",  "small", "span",

@@ -14,7 +14,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 
-/* One run, and nothing else. */
+/* Whether the page is on one run only. */
 static bool is_alone(const struct bit_page *page)
 {
     return page->sweep == NULL && page->count == 1;
@@ -30,7 +30,7 @@ static void meta(struct bit_html *h, const char *key, const char *name, const ch
     bit_html_end(h, "meta");
 }
 
-/* No script runs and nothing is fetched, even if something here could be taken for either. */
+/* Blocks scripts and requests, even if some text could be taken for one. */
 #define POLICY "default-src 'none'; style-src 'unsafe-inline'"
 
 static void put_head(struct bit_html *h, const struct bit_page *page)
@@ -123,7 +123,7 @@ static void put_sections(struct bit_page_section *s, const struct bit_page *page
     bit_section_spec(s);
 }
 
-/* The sections that there turned out to be. */
+/* Links to the sections that were printed. */
 static void put_contents(struct bit_html *h, const struct bit_page_section *s)
 {
     char anchor[BIT_SECTION_ANCHOR];
@@ -140,7 +140,7 @@ static void put_contents(struct bit_html *h, const struct bit_page_section *s)
     bit_html_end(h, "nav");
 }
 
-/* The sections are made before the links to them. */
+/* The sections are printed first, because the links depend on which of them have content. */
 static void put_run(struct bit_html *h, const struct bit_page *page, const struct bit_run_past *run)
 {
     char *sections = NULL;
@@ -163,7 +163,7 @@ static void put_run(struct bit_html *h, const struct bit_page *page, const struc
     put_name(h, is_alone(page) ? "h1" : "h2", run->status->name, run->status->run);
     put_state(h, run->status->state, run->status->reason);
     put_words(h, run->status);
-    if (!is_alone(page)) { /* side by side is what is asked first */
+    if (!is_alone(page)) { /* with several runs, the comparison comes first and details are folded */
         bit_html_begin(h, "details");
         bit_html_element(h, "summary", "All about %s", run->status->run);
     }

@@ -1,4 +1,4 @@
-/* The whole report: one HTML file that asks no network, needs no script and looks good on paper. */
+/* The whole report: one HTML file that needs no network and no script, and that prints well. */
 #ifndef BIT_CTL_PAGE_H
 #define BIT_CTL_PAGE_H
 
@@ -7,16 +7,16 @@
 #include "ctl/report/run_past.h"
 
 struct bit_page {
-    const struct bit_run_past *run; /* borrowed, as all */
+    const struct bit_run_past *run; /* borrowed, as are all pointers here */
     size_t count;
-    const Bit__SweepReply *sweep;  /* NULL: it is of runs */
+    const Bit__SweepReply *sweep;  /* NULL: the report is on runs */
     const Bit__ListReply *all;     /* every run that bitd has */
-    const Bit__VersionReply *bitd; /* which told it */
-    uint64_t made_ns;              /* now, or what SOURCE_DATE_EPOCH says */
+    const Bit__VersionReply *bitd; /* the bitd that replied */
+    uint64_t made_ns;              /* now, or SOURCE_DATE_EPOCH */
 };
 
 /**
- * Print it. Of equal journals the bytes are equal but for the line that begins with <p id="generated">.
+ * Print the page. Equal journals give equal bytes, except in the line that begins with <p id="generated">.
  * Errors      -ENOMEM
  */
 int bit_page_print(FILE *f, const struct bit_page *page);

@@ -10,7 +10,7 @@
 #include "proto/format.h"
 #include "proto/wire/msg.h"
 
-/* As bitctl table has them. */
+/* The same as in bitctl table. */
 #define LAST   50
 #define SMOOTH 10
 

@@ -26,7 +26,7 @@ static void link_cell(struct bit_page_section *s, const Bit__RunStatus *m)
     bit_html_end(s->h, "td");
 }
 
-/* The newest of any set in this precision. */
+/* The newest evaluation of the first set that has one in this precision. */
 static const Bit__EvaluateReport *held_out(const Bit__RunStatus *m, Bit__Precision precision)
 {
     const Bit__EvaluateReport *found = NULL;
@@ -92,12 +92,12 @@ static void put_figures(struct bit_page_section *s, const struct bit_page *page)
 
 /* ---- settings that differ */
 
-#define SETTINGS_MAX 10 /* columns; of more the first */
+#define SETTINGS_MAX 10 /* columns; of more only the first */
 
 struct differences {
-    const char *path[SETTINGS_MAX + 2]; /* ended by NULL; the first is the run's */
+    const char *path[SETTINGS_MAX + 2]; /* ends with NULL; the first is the column of runs */
     size_t count, left_out;
-    struct bit_diff_setting *of; /* (runs, BIT_DIFF_SETTINGS_MAX): each run's against the first; owned, with the next */
+    struct bit_diff_setting *of; /* (runs, BIT_DIFF_SETTINGS_MAX): each run against the first; owned, as is counts */
     size_t *counts;
 };
 
@@ -138,7 +138,7 @@ static bool collect(struct differences *d, const struct bit_page *page)
     return true;
 }
 
-/* What the first has stands in the comparison of any run that has something else. */
+/* The first run's value is taken from the comparison of a run that differs from it. */
 static const char *value_of(const struct differences *d, size_t run, const char *path, size_t runs)
 {
     const struct bit_diff_setting *own = find(d, run, path);

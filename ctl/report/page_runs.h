@@ -1,4 +1,4 @@
-/* What is said of several runs together: their figures side by side, and the settings in which they differ. */
+/* The section on several runs: their figures side by side, and the settings in which they differ. */
 #ifndef BIT_CTL_PAGE_RUNS_H
 #define BIT_CTL_PAGE_RUNS_H
 
@@ -6,7 +6,7 @@
 #include "ctl/report/page.h"
 #include "ctl/report/section.h"
 
-/** b: those runs in branches. */
+/** b: the page's runs, grouped into branches. */
 void bit_page_runs_print(struct bit_page_section *s, const struct bit_page *page, const struct bit_branches *b);
 
 #endif

@@ -9,11 +9,11 @@
 #include "proto/check.h"
 #include "proto/format.h"
 
-#define DEPTH_MAX 10 /* of the tree that is drawn */
+#define DEPTH_MAX 10 /* of the printed tree */
 
 /* ---- labels */
 
-/* The branch that a run is; NULL where it is of none. */
+/* The branch of a run, or NULL. */
 static const Bit__SweepBranch *branch_of(const struct bit_page *page, size_t run)
 {
     for (size_t i = 0; page->sweep != NULL && i < page->sweep->n_branch; i++) {
@@ -24,7 +24,7 @@ static const Bit__SweepBranch *branch_of(const struct bit_page *page, size_t run
     return NULL;
 }
 
-/* "at_step=20 seed=2" without its end, which the planner gave it. */
+/* The branch's label without the seed that the planner appended ("at_step=20 seed=2"); for other runs name and id. */
 static void write_label(const struct bit_page *page, size_t run, char out[BIT_PAGE_SWEEP_LABEL])
 {
     const Bit__SweepBranch *b = branch_of(page, run);
@@ -81,7 +81,7 @@ static bool has_child(const Bit__SweepReply *w, size_t of)
     return false;
 }
 
-/* A run that the page has is linked to. */
+/* Print a run's id, as a link if the page contains the run. */
 static void tell_run(struct bit_page_section *s, const struct bit_page *page, const char *run)
 {
     for (size_t i = 0; i < page->count; i++) {
@@ -157,7 +157,7 @@ static void put_tree(struct bit_page_section *s, const struct bit_page *page)
 
 /* ---- branches over their seeds */
 
-/* Mean and deviation of what runs of one branch came to. */
+/* For mean and deviation of the runs of one branch. */
 struct tally {
     double sum, squares;
     unsigned count;

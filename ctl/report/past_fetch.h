@@ -1,4 +1,5 @@
-/* What bitd tells of a run, for a report: status, specification, checkpoints, and the journal with every step. */
+/* Fetches from bitd what a report needs of a run: status, specification, checkpoints, and the journal with every
+ * step. */
 #ifndef BIT_CTL_PAST_FETCH_H
 #define BIT_CTL_PAST_FETCH_H
 
@@ -6,8 +7,8 @@
 #include "ctl/report/run_past.h"
 
 /**
- * Ask for it, by id or name. bit_run_past_finish is due in any case.
- * Returns     0, or the exit code after everything was said
+ * Fetch a run by id or name. The caller must call bit_run_past_finish, on failure too.
+ * Returns     0, or the exit code, after the error was printed
  */
 int bit_past_fetch(struct bit_cli *cli, const char *run, struct bit_run_past *out);
 

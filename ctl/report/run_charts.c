@@ -14,7 +14,7 @@
 
 #define MARK "switch to 1.58 bits"
 
-/* ---- what is read */
+/* ---- which curves are read */
 
 static void wish(struct bit_run_charts_wishes *out, enum bit_curve_what what, const char *name,
                  const Bit__Precision *in)
@@ -50,7 +50,7 @@ void bit_run_charts_wishes(const Bit__RunSpec *spec, struct bit_run_charts_wishe
 struct figure {
     struct bit_chart chart;
     struct bit_chart_series series[BIT_CHART_SERIES_MAX];
-    struct bit_chart_point *point[BIT_CHART_SERIES_MAX]; /* owned, with the labels */
+    struct bit_chart_point *point[BIT_CHART_SERIES_MAX]; /* owned, as are the labels */
     char *label[BIT_CHART_SERIES_MAX];
     bool broad; /* as wide as the page */
 };
@@ -61,7 +61,7 @@ static bool same(const struct bit_curve_wish *a, const struct bit_curve_wish *b)
            strcmp(a->name, b->name) == 0;
 }
 
-/* The curve of a run; NULL where it has none, or no value of it. */
+/* A run's curve for this wish; NULL if there is none or it has no values. */
 static const struct bit_run_curve *find(const struct bit_run_curves *curves, const struct bit_curve_wish *w)
 {
     struct bit_run_charts_wishes wishes;
@@ -117,7 +117,7 @@ static void put_svg(struct bit_page_section *s, const struct figure *f, const ch
     free(svg);
 }
 
-/* Prints it if there is anything in it. */
+/* Print the figure, unless it is empty. */
 static void draw(struct bit_page_section *s, struct figure *f)
 {
     f->chart.x_name = "step";
@@ -130,7 +130,7 @@ static void draw(struct bit_page_section *s, struct figure *f)
     }
 }
 
-/* And ends it. */
+/* Print the figure and free it. */
 static void put(struct bit_page_section *s, struct figure *f)
 {
     f->chart.series = f->series;
@@ -170,7 +170,7 @@ static void put_one(struct bit_page_section *s, const struct bit_run_curves *run
     put(s, f);
 }
 
-/* Several curves: those of a kind, named by set or task. */
+/* Print all curves of one kind in one figure, named by set or task. */
 static void put_kind(struct bit_page_section *s, const struct bit_run_curves *run, enum bit_curve_what what,
                      const char *title, const char *y_name)
 {
@@ -225,8 +225,10 @@ void bit_run_charts_put(struct bit_page_section *s, const struct bit_run_curves 
 
 /* ---- of branches */
 
-/* The same branches, whose runs have this curve alone. Runs that are too long for one value a step cannot be averaged:
- * the extremes that are kept of each are of other steps. */
+/*
+ * Fill `run` with b's runs, each with this curve only. Returns false if some curve was thinned. Such curves cannot be
+ * averaged, because each keeps extremes at different steps.
+ */
 static bool choose_curve(const struct bit_branches *b, const struct bit_curve_wish *w, struct bit_branch_run *run,
                          struct bit_run_curve *room)
 {
@@ -270,7 +272,7 @@ static void put_branches(struct bit_page_section *s, const struct bit_branches *
     free(f);
 }
 
-/* A chart for each set and task that the first has. */
+/* One chart for each set and task of the first run. */
 static void put_evaluations(struct bit_page_section *s, const struct bit_branches *b)
 {
     struct bit_run_charts_wishes wishes;
@@ -310,7 +312,7 @@ static void print_mark(FILE *f, unsigned hue)
     bit_chart_svg_key_of_marks(f);
 }
 
-/* One for all charts, in which colours are the same. */
+/* One legend for all charts, which use the same colours. */
 static void put_legend(struct bit_page_section *s, const struct bit_branches *b)
 {
     bool switched = false;

@@ -1,12 +1,12 @@
-/* The sections of a report on one run, each in a file of its own. Those with nothing to say leave themselves out. */
+/* The sections of a report on one run, each in its own file. A section without content prints nothing. */
 #ifndef BIT_CTL_RUN_SECTIONS_H
 #define BIT_CTL_RUN_SECTIONS_H
 
 #include "ctl/report/section.h"
 
-/** What it is and what became of it, in figures. */
+/** What the run is and how it went, in figures. */
 void bit_section_overview(struct bit_page_section *s);
-/** Loss, norms, rate and the rest over its steps. */
+/** Loss, norms, learning rate and other curves over its steps. */
 void bit_section_curves(struct bit_page_section *s);
 /** What the switch cost the training loss. */
 void bit_section_switch(struct bit_page_section *s);
@@ -14,21 +14,21 @@ void bit_section_switch(struct bit_page_section *s);
 void bit_section_evaluations(struct bit_page_section *s);
 /** Downstream tasks. */
 void bit_section_tasks(struct bit_page_section *s);
-/** What people asked for while it was there. */
+/** Changes that users requested during the run. */
 void bit_section_changes(struct bit_page_section *s);
-/** What happened to it: launches, losses, restarts, spikes, rewinds, its ends. */
+/** Its events: launches, losses, restarts, spikes, rewinds, ends. */
 void bit_section_events(struct bit_page_section *s);
-/** How fast it was, and where the time went. */
+/** Its speed, and where the time went. */
 void bit_section_speed(struct bit_page_section *s);
-/** Where it ran, launch by launch. */
+/** The machines it ran on, launch by launch. */
 void bit_section_machines(struct bit_page_section *s);
 /** The files that it was trained and evaluated on. */
 void bit_section_data(struct bit_page_section *s);
-/** Its checkpoints, and the digests that tell it from every other run. */
+/** Its checkpoints, and the digests that identify it. */
 void bit_section_digests(struct bit_page_section *s);
-/** Its specification: what somebody chose, and all of it. */
+/** Its specification: the settings that the user chose, and the whole. */
 void bit_section_spec(struct bit_page_section *s);
-/** The fork that it is, the run that it comes from and the forks of it; `all` are the runs that bitd has. */
+/** Its place among forks: its parent, and the forks of it; `all`: every run that bitd has. */
 void bit_section_family(struct bit_page_section *s, const Bit__ListReply *all);
 
 #endif

@@ -45,7 +45,7 @@ void bit_section_end(struct bit_page_section *s)
     bit_html_end(s->h, "section");
 }
 
-/* What bit_show makes of it; heap. NULL when memory ran out, which is noted. */
+/* The formatted text, heap. NULL if memory ran out; then s->h->err is set. */
 __attribute__((format(printf, 2, 0))) static char *text_of(struct bit_page_section *s, const char *fmt, va_list args)
 {
     char *text = NULL;
@@ -118,7 +118,7 @@ void bit_section_table_begin(struct bit_page_section *s, const char *label, cons
                              const char *kinds)
 {
     s->kinds = kinds;
-    bit_html_begin(s->h, "div"); /* which scrolls, and can be reached by the keyboard for that */
+    bit_html_begin(s->h, "div"); /* scrolls; the tabindex makes it reachable by the keyboard */
     bit_html_attribute(s->h, "class", "wide");
     bit_html_attribute(s->h, "role", "region");
     bit_html_attribute(s->h, "tabindex", "0");

@@ -1,4 +1,4 @@
-/* What people asked for while a run was there. */
+/* The section on changes that users requested during the run. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static bool is_request(const Bit__JournalRecord *r)
     }
 }
 
-/* "schedule.peak_lr: 0.003 -> 0.001, after step 20" of each setting that the record changed. */
+/* Print "schedule.peak_lr: 0.003 -> 0.001, after step 20" for each setting that the record changed. */
 static void write_settings(FILE *f, const Bit__RunStatus *m, uint64_t seq)
 {
     const char *between = "";

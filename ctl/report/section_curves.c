@@ -1,4 +1,4 @@
-/* A run's curves. */
+/* The section with a run's curves. */
 #include <inttypes.h>
 
 #include "ctl/report/run_charts.h"

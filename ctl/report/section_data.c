@@ -1,4 +1,4 @@
-/* The files that a run was trained and evaluated on. */
+/* The section on the files that a run was trained and evaluated on. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #define FACTS_BYTES_MAX (64 << 20)
 
-/* What bitd noted of the token files when the run first read them; NULL where that is not there, or not to be read. */
+/* What bitd recorded about the token files when the run first read them; NULL if it is missing or cannot be read. */
 static Bit__DataFacts *read_facts(const char *directory)
 {
     char path[BIT_PATH_MAX];
@@ -34,11 +34,11 @@ static Bit__DataFacts *read_facts(const char *directory)
     return facts;
 }
 
-/* Files are counted as bit_spec_path does: of training, of its sources, of the held-out sets; tasks have their own. */
+/* Files are numbered as by bit_spec_path: training, its sources, held-out sets. Tasks have digests of their own. */
 struct table {
     struct bit_page_section *s;
     const Bit__DataFacts *facts; /* NULL: none */
-    size_t file, files;          /* the next one, of how many */
+    size_t file, files;          /* the next file, and the number of files */
     size_t row, rows;
 };
 

@@ -1,4 +1,4 @@
-/* A run's checkpoints, and the digests that tell it from every other. */
+/* The section on a run's checkpoints, and on the digests that identify it. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 /* ---- checkpoints */
 
-/* The last report of a checkpoint of this name. */
+/* The last report on a checkpoint of this name. */
 static const Bit__CheckpointReport *report_of(const struct bit_run_past *p, const char *name)
 {
     const Bit__CheckpointReport *found = NULL;
@@ -55,7 +55,7 @@ static void tell_checkpoints(struct bit_page_section *s)
     bit_section_table_end(s);
 }
 
-/* The worker's program and commit, where a checkpoint is here to be read. */
+/* Print the program and commit of the worker, if the newest checkpoint can be read here. */
 static void tell_writer(struct bit_page_section *s)
 {
     const Bit__CheckpointListReply *list = s->run->checkpoints;

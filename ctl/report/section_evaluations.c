@@ -1,4 +1,4 @@
-/* Losses of held-out sets in both precisions, what the switch cost, and each part of 1.58 bits alone. */
+/* The section on held-out sets: losses in both precisions, the cost of the switch, and each part of 1.58 bits alone. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "ctl/show/print.h"
 #include "proto/err.h"
 
-/* One set after one step; NULL: not evaluated in that precision. All borrowed of the journal. */
+/* One set after one step; NULL: not evaluated in that precision. Everything is borrowed from the journal. */
 struct row {
     uint64_t step;
     const char *set;
@@ -19,7 +19,7 @@ struct row {
 
 struct rows {
     struct row *row;
-    size_t count, parts; /* parts: evaluations of one part alone */
+    size_t count, parts; /* parts: evaluations with one part only */
 };
 
 static void take(struct rows *r, const Bit__EvaluateReport *e)
@@ -35,7 +35,7 @@ static void take(struct rows *r, const Bit__EvaluateReport *e)
     r->row[i - 1].in[e->precision == BIT__PRECISION__TERNARY] = e;
 }
 
-/* An evaluation that was done again after a restart counts once. */
+/* An evaluation that was repeated after a restart counts once. */
 static int collect(const struct bit_run_past *p, struct rows *out)
 {
     const Bit__JournalRecord *record;
@@ -74,7 +74,7 @@ static double loss_of(const Bit__EvaluateReport *e)
 
 /* ---- what the switch cost */
 
-/* The newest of the set up to the switch that has both. */
+/* The newest evaluation of the set up to the switch that has a 16-bit loss. */
 static const struct row *at_switch(const struct rows *r, const char *set, uint64_t step)
 {
     const struct row *found = NULL;

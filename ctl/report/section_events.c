@@ -1,4 +1,4 @@
-/* What happened to a run: launches, losses, restarts, spikes, rewinds, its ends. */
+/* The section on a run's events: launches, losses, restarts, spikes, rewinds, ends. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,13 +8,13 @@
 #include "ctl/show/print.h"
 #include "proto/format.h"
 
-/* What is no event here: it has a section of its own, or is everyday. */
+/* Records that have a section of their own, or are routine, are not events here. */
 static bool is_event(const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
     case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT:
         return r->checkpoint->error != 0;
-    case BIT__JOURNAL_RECORD__WHAT_READY: /* of Devices and launches */
+    case BIT__JOURNAL_RECORD__WHAT_READY: /* shown in Devices and launches */
     case BIT__JOURNAL_RECORD__WHAT_EVALUATED:
     case BIT__JOURNAL_RECORD__WHAT_SCORED:
     case BIT__JOURNAL_RECORD__WHAT_REMOVED:

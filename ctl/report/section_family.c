@@ -1,11 +1,11 @@
-/* The tree of forks that runs belong to. */
+/* The section with the tree of forks that a run belongs to. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "ctl/report/run_sections.h"
 #include "ctl/show/print.h"
 
-#define DEPTH_MAX 10 /* of the tree that is drawn */
+#define DEPTH_MAX 10 /* of the printed tree */
 
 static const Bit__RunStatus *find(const Bit__ListReply *all, const char *run)
 {

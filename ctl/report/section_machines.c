@@ -1,4 +1,4 @@
-/* Where a run was, launch by launch. */
+/* The section on the machines a run used, launch by launch. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,12 +7,12 @@
 #include "ctl/show/print.h"
 #include "proto/format.h"
 
-/* What the journal has of one launch; borrowed. */
+/* The records of one launch; borrowed. */
 struct launch {
-    const Bit__JournalRecord *launched, *ready, *lost; /* NULL: it never was ready; it was not lost */
+    const Bit__JournalRecord *launched, *ready, *lost; /* ready NULL: it never was ready; lost NULL: it was not lost */
 };
 
-/* The launch that begins at record *at or after it; *at is moved behind it. */
+/* Find the launch that begins at or after record *at; *at is moved past its first record. */
 static bool next_launch(const struct bit_run_past *p, size_t *at, struct launch *out)
 {
     *out = (struct launch){.launched = bit_run_past_next(p, BIT__JOURNAL_RECORD__WHAT_LAUNCHED, at)};

@@ -1,4 +1,4 @@
-/* What a run is and what became of it, in figures. */
+/* The section on what a run is and how it went, in figures. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

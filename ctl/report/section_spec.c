@@ -1,4 +1,4 @@
-/* A run's specification: what somebody chose, and all of it. */
+/* The section on a run's specification: what the user chose, and the whole. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static void print_text(struct bit_page_section *s, const Bit__RunSpec *spec)
     free(text);
 }
 
-/* Settings that have a default, or a preset's value, and here another one. */
+/* Settings whose value here differs from the default or the preset's. */
 static void tell_differences(struct bit_page_section *s, const Bit__RunSpec *spec)
 {
     static const char *const columns[] = {"Setting", "Default or preset", "Here", NULL};

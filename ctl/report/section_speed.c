@@ -1,4 +1,4 @@
-/* How fast a run was, and where the time went. */
+/* The section on a run's speed, and where the time went. */
 #include <inttypes.h>
 
 #include "ctl/report/run_sections.h"

@@ -1,4 +1,4 @@
-/* What the switch cost the training loss, and how soon the run was back. */
+/* The section on what the switch cost the training loss, and how soon it recovered. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -6,7 +6,7 @@
 #include "ctl/compare/recovery.h"
 #include "ctl/report/run_sections.h"
 
-/* As bitctl table has them. */
+/* The same as in bitctl table. */
 #define LAST   50
 #define SMOOTH 10
 
@@ -22,7 +22,7 @@ static void put(struct bit_page_section *s, const struct bit_recovery_asked *ask
         bit_section_fact(s, "Back", "not yet, as the mean of %zu losses", asked->smooth);
 }
 
-/* Of a curve that was thinned only extremes are there, which have no mean. */
+/* A thinned curve contains mostly extremes, so means of it would be wrong; the text then refers to bitctl table. */
 void bit_section_switch(struct bit_page_section *s)
 {
     const Bit__RunStatus *m = s->run->status;
@@ -34,7 +34,7 @@ void bit_section_switch(struct bit_page_section *s)
         return;
     if (m->spec->phases != NULL && m->spec->phases->switch_ != NULL)
         asked.ramp_steps = m->spec->phases->switch_->ramp_steps;
-    const struct bit_run_curve *loss = &curves->curve[0]; /* of the wishes, it is the first */
+    const struct bit_run_curve *loss = &curves->curve[0]; /* the loss is the first of the wishes */
     if (bit_recovery_find(&asked, loss->point, loss->count, NULL, 0, &r) < 0)
         s->h->err = -ENOMEM;
     else if (isfinite(r.level) && isfinite(r.spike)) {

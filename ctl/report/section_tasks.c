@@ -1,4 +1,4 @@
-/* What downstream tasks came to. */
+/* The section on downstream tasks. */
 #include <inttypes.h>
 
 #include "ctl/report/run_sections.h"

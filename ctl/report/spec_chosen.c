@@ -12,15 +12,15 @@
 #include "proto/wire/msg.h"
 
 struct search {
-    Bit__RunSpec *spec; /* which becomes shorter; owned until the end */
-    uint8_t *whole;     /* what it is normalised; owned */
+    Bit__RunSpec *spec; /* becomes shorter; owned until the end */
+    uint8_t *whole;     /* its original normalised form, packed; owned */
     size_t bytes;
     int err;
 };
 
-/* ---- what it means */
+/* ---- meaning */
 
-/* A normalised copy; heap. */
+/* Make a normalised copy; heap. */
 static int normalise(const Bit__RunSpec *spec, Bit__RunSpec **out)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);
@@ -52,7 +52,7 @@ static int pack(const Bit__RunSpec *spec, uint8_t **out, size_t *bytes)
     return *out != NULL ? 0 : bit_fail(-ENOMEM, "a specification");
 }
 
-/* Whether it still means what it meant. */
+/* Whether the specification still normalises to the same bytes. */
 static bool is_same(struct search *s)
 {
     uint8_t *now;
@@ -68,9 +68,9 @@ static bool is_same(struct search *s)
     return same;
 }
 
-/* ---- shorter */
+/* ---- shortening */
 
-/* The field as it is, or without it what it means is another. */
+/* Clear the field, unless that changes the specification's meaning. */
 static void keep_if_needed(struct search *s, ProtobufCMessage *in, const ProtobufCFieldDescriptor *field)
 {
     ProtobufCMessage *before = bit_msg_clone(in);
@@ -80,7 +80,7 @@ static void keep_if_needed(struct search *s, ProtobufCMessage *in, const Protobu
         return;
     }
     bit_field_clear(in, field);
-    if (!is_same(s) && bit_message_fill(in, before) < 0) /* which fills what `in` lacks: this field alone */
+    if (!is_same(s) && bit_message_fill(in, before) < 0) /* this fills only what `in` lacks: the field */
         s->err = bit_fail(-ENOMEM, "a specification");
     bit_msg_free(before);
 }
@@ -90,7 +90,7 @@ static bool is_group(const ProtobufCFieldDescriptor *field)
     return field->type == PROTOBUF_C_TYPE_MESSAGE && field->label != PROTOBUF_C_LABEL_REPEATED;
 }
 
-/* Depth is that of bit.proto's specification, which contains nothing of its own kind. */
+/* The recursion is bounded: no message of a specification contains its own type. */
 static void shorten(struct search *s, ProtobufCMessage *in)
 {
     for (unsigned i = 0; i < in->descriptor->n_fields && s->err == 0; i++) {
@@ -120,7 +120,7 @@ int bit_spec_chosen(const Bit__RunSpec *spec, Bit__RunSpec **out)
     return s.err;
 }
 
-/* ---- presets alone */
+/* ---- presets only */
 
 static void clear_all_but_presets(ProtobufCMessage *in)
 {

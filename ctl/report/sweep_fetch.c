@@ -8,7 +8,7 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-/* 1 if a run is called so; errors as bit_connection_try. */
+/* Returns 1 unless bitd replies that there is no such run; errors of bit_connection_try. */
 static int is_run(struct bit_cli *cli, const char *word)
 {
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
@@ -34,6 +34,6 @@ int bit_sweep_fetch(struct bit_cli *cli, const char *word, Bit__SweepReply **out
         ask.sweep = bit_lend(word);
         err = bit_connection_try(cli, BIT_MSG_SWEEP_QUERY_REQUEST, &ask, BIT_MSG_SWEEP_REPLY, out, &refusal);
     }
-    bit_msg_free(refusal); /* the question for the run says it better */
+    bit_msg_free(refusal); /* the request for the run, which follows, reports it better */
     return err < 0 ? bit_failure_print(cli, err) : 0;
 }

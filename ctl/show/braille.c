@@ -6,7 +6,7 @@
 
 uint8_t bit_braille_dot(int x, int y)
 {
-    /* the order of the bits in U+2800's block */
+    /* bit order of the block U+2800 */
     static const uint8_t bits[BIT_BRAILLE_Y][BIT_BRAILLE_X] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
 
     return bits[y % BIT_BRAILLE_Y][x % BIT_BRAILLE_X];

@@ -8,7 +8,7 @@
 #include "ctl/show/table.h"
 #include "proto/check.h"
 
-/* NAN: it was not evaluated. */
+/* NAN: not evaluated. */
 static double in_16bit(Bit__EvaluateReport *const *report, size_t count, const char *set)
 {
     for (size_t i = 0; i < count; i++)

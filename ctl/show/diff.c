@@ -9,7 +9,7 @@
 #include "proto/spec/spec.h"
 #include "proto/text/reflect.h"
 
-#define STEPS_MAX ((uint64_t)1 << 28) /* apart: what a journal of this size could not hold */
+#define STEPS_MAX ((uint64_t)1 << 28) /* largest distance between two steps: no journal holds more */
 
 /* ---- steps */
 
@@ -59,7 +59,7 @@ static int note_step(struct bit_diff_steps *s, const Bit__StepReport *m)
     return 0;
 }
 
-/* A rewind, or a resume from an older step: the steps after it never were. */
+/* A rewind, or a resume from an older step, drops the steps after it. */
 static void note_rewound(struct bit_diff_steps *s, uint64_t to)
 {
     for (uint64_t step = BIT_MAX(s->first, to + 1); s->first != 0 && step <= s->last; step++)
@@ -67,7 +67,7 @@ static void note_rewound(struct bit_diff_steps *s, uint64_t to)
     s->last = s->first != 0 && to >= s->first ? BIT_MIN(s->last, to) : s->first;
 }
 
-/* What is changed from here on is the next one's. */
+/* Changes from here on belong to the next attempt. */
 static bool ends_attempt(const Bit__JournalRecord *r)
 {
     if (r->what_case != BIT__JOURNAL_RECORD__WHAT_STATE)
@@ -177,7 +177,7 @@ static void note_setting(struct settings *s, const char *path, const ProtobufCFi
         s->out[s->count++] = one;
 }
 
-/* Messages have no cycles; a side that is absent is NULL all the way down. */
+/* Messages have no cycles. In a message that a side lacks, all of that side's fields are NULL. */
 static void compare_messages(struct settings *s, const ProtobufCMessageDescriptor *desc, const ProtobufCMessage *a,
                              const ProtobufCMessage *b, const char *prefix)
 {
@@ -218,7 +218,7 @@ static int set_back(Bit__RunSpec *spec, const Bit__Change *c)
         snprintf(text, sizeof text, "%s=%s", c->setting, c->was);
         return bit_spec_set(spec, text, &problems);
     }
-    if (spec->phases != NULL) /* of all that can be changed, only a switch can be absent */
+    if (spec->phases != NULL) /* of all settings that can be changed, only a switch can be absent */
         bit_field_clear(&spec->phases->base, bit_field_find(&bit__phase_spec__descriptor, "switch", strlen("switch")));
     return 0;
 }

@@ -23,7 +23,7 @@ static void print_spec(FILE *f, const Bit__RunSpec *spec)
     free(text);
 }
 
-/* The nearest that divide the batch, to either side. */
+/* Also prints the nearest numbers of ranks that divide the batch, below and above. */
 static void print_ranks(FILE *f, const Bit__DryRunReply *d)
 {
     const uint32_t ranks = d->spec->launch->ranks;
@@ -193,7 +193,7 @@ static void print_end(FILE *f, const Bit__DryRunReply *d)
         bit_show(f, "  %s\n", d->unchecked[i]);
 }
 
-/* Between words, on a terminal. */
+/* Prints a part, on a terminal with its lines folded between words. */
 static void fold(FILE *f, const Bit__DryRunReply *d, void (*print)(FILE *, const Bit__DryRunReply *))
 {
     char *text = NULL;
@@ -207,7 +207,7 @@ static void fold(FILE *f, const Bit__DryRunReply *d, void (*print)(FILE *, const
     free(text);
 }
 
-/* Specification and command lines as they are: they may be copied from there. */
+/* The specification and the command lines are never folded, so that they can be copied. */
 void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
 {
     print_spec(f, d->spec);

@@ -11,13 +11,13 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 
-/* Bytes of the first `columns` characters of a line, each of which takes one column. */
+/* Bytes of the first `columns` characters of a line. A character counts as one column. */
 static size_t bytes_of(const char *line, size_t bytes, int columns)
 {
     size_t at = 0;
 
     for (int c = 0; at < bytes; at++) {
-        const bool begins = ((unsigned char)line[at] & 0xc0) != 0x80; /* a character of UTF-8 */
+        const bool begins = ((unsigned char)line[at] & 0xc0) != 0x80; /* a UTF-8 character */
         if (begins && c++ == columns)
             break;
     }
@@ -37,7 +37,10 @@ void bit_fold_cut(FILE *f, const char *text, int columns, int rows)
 
 /* ---- between words */
 
-/* Where the line is indented to, or the value of "name    value" begins, if that leaves it half of the line. */
+/*
+ * The column for further lines: that of the line's indent, or of the value in "name    value", if at least half of the
+ * line is left; else 2.
+ */
 static int indent_of(const char *line, size_t bytes, int columns)
 {
     size_t at = 0;
@@ -53,7 +56,7 @@ static int indent_of(const char *line, size_t bytes, int columns)
     return at < bytes && (int)at <= columns / 2 ? (int)at : BIT_MIN(2, columns / 2);
 }
 
-/* Bytes that fit, up to the last space before the edge; all of a word that is longer is broken at the edge. */
+/* Bytes that fit, up to the last space before the edge; a word longer than the line is broken at the edge. */
 static size_t piece_of(const char *line, size_t bytes, int columns)
 {
     size_t fits = bytes_of(line, bytes, columns), at = fits;
@@ -97,10 +100,10 @@ void bit_fold_text(FILE *f, const char *text, int columns)
     }
 }
 
-/* ---- the standard output */
+/* ---- standard output */
 
 static struct {
-    FILE *terminal; /* NULL: nothing is folded */
+    FILE *terminal; /* NULL: folding is off */
     char *held;     /* an unfinished line */
     size_t bytes, room;
 } folded;
@@ -108,7 +111,7 @@ static struct {
 static bool hold(const char *text, size_t bytes)
 {
     if (folded.held == NULL || folded.bytes + bytes > folded.room) {
-        const size_t room = 2 * (folded.bytes + bytes) + 1; /* of an empty line, too */
+        const size_t room = 2 * (folded.bytes + bytes) + 1; /* not 0 for an empty line */
         char *held = realloc(folded.held, room);
         if (held == NULL)
             return false;
@@ -192,7 +195,7 @@ int bit_fold_page_columns(void)
     return columns > 0 ? BIT_MIN(columns, BIT_FOLD_PAGE) : BIT_FOLD_PAGE;
 }
 
-/* Where a paragraph ends: before an empty line, one that begins with a space, or the end. */
+/* Length of a paragraph: up to an empty line, a line that begins with a space, or the end. */
 static size_t paragraph_of(const char *text)
 {
     size_t at = strcspn(text, "\n");

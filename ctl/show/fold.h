@@ -1,4 +1,4 @@
-/* Lines that fit a terminal: cut, or folded between words, instead of wrapped where the last column happens to be. */
+/* Fits lines into a terminal's columns: cuts them, or folds them between words. */
 #ifndef BIT_CTL_FOLD_H
 #define BIT_CTL_FOLD_H
 
@@ -6,25 +6,25 @@
 #include <stdio.h>
 
 /**
- * Print a text in lines of at most so many characters. A longer one is broken at spaces; what goes on is indented as
- * the line is, or stands under what follows its first gap, as the value of "name    value".
+ * Print a text in lines of at most `columns` characters. A longer line is broken at spaces. Its further lines are
+ * indented like the line, or like the value in "name    value".
  */
 void bit_fold_text(FILE *f, const char *text, int columns);
-/** Every line of a text cut to so many characters, and so many lines of it; the last has no newline. */
+/** Cut every line of a text to `columns` characters, and the text to `rows` lines; the last has no newline. */
 void bit_fold_cut(FILE *f, const char *text, int columns, int rows);
-/** Words in lines of so many columns, which begin `indent` columns to the right; the first goes on at column `at`. */
+/** Print words in lines of `columns` columns, indented by `indent`; the first line continues at column `at`. */
 void bit_fold_wrapped(FILE *f, const char *text, int at, int indent, int columns);
-/** How wide a page of help is: as the terminal that stdout is, at most 104; 104 where it is none. */
+/** The width of a page of help: the terminal's on stdout, at most 104; 104 if it is no terminal. */
 #define BIT_FOLD_PAGE 104
 int bit_fold_page_columns(void);
 /**
- * Paragraphs, whose lines are about as long as BIT_FOLD_PAGE, in lines of so many columns: as they are where that is
- * BIT_FOLD_PAGE, else put together again. A line that begins with a space is one of its own.
+ * Print paragraphs in lines of `columns` columns. Their lines are written for BIT_FOLD_PAGE columns: they are printed
+ * unchanged for that width or more, and refilled for less. A line that begins with a space is a paragraph of its own.
  */
 void bit_fold_paragraphs(FILE *f, const char *text, int columns);
-/** From now on what is printed to stdout is folded, where that is a terminal. bit_fold_end is due at the end. */
+/** Fold everything printed to stdout from now on, if it is a terminal. Call bit_fold_end at the end. */
 void bit_fold_stdout(void);
-/** Print what is held of an unfinished line. */
+/** Print an unfinished line that is still held. */
 void bit_fold_end(void);
 
 #endif

@@ -162,7 +162,7 @@ const char *bit_text_evaluated(const Bit__EvaluateReport *e)
     return e->has_part && (unsigned)e->part < BIT_COUNT(parts) ? parts[e->part] : bit_text_precision(e->precision);
 }
 
-/* Perplexity e^loss is of tokens, and so of this tokenizer; bits a byte can be compared between tokenizers. */
+/* Perplexity e^loss is per token and depends on the tokenizer; bits a byte can be compared between tokenizers. */
 char *bit_text_evaluation(const Bit__EvaluateReport *e, char out[BIT_EVALUATION_TEXT])
 {
     int n = snprintf(out, BIT_EVALUATION_TEXT, "loss %.4f, perplexity %.2f", e->loss, exp(e->loss));

@@ -1,4 +1,4 @@
-/* Journal records as lines for people. */
+/* Prints journal records as lines for people. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static const char *source(FILE *f, const char *between, uint32_t count, const ch
     return count > 0 ? ", " : between;
 }
 
-/* Where the algorithms of its matrix products come from. */
+/* Prints where the algorithms of a card's matrix products come from. */
 static void products(FILE *f, const Bit__ProductsUsed *p)
 {
     bit_show(f, "; products on %s", p->card);

@@ -9,7 +9,7 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 
-/* The spike is looked for in so many steps after the switch, or half of what there is. */
+/* The spike is the highest loss in this many steps after the switch. */
 #define SPIKE_STEPS 50
 
 void bit_run_summary_init(struct bit_run_summary *h)
@@ -28,7 +28,7 @@ void bit_run_summary_finish(struct bit_run_summary *h)
 
 static int add_point(struct bit_run_summary *h, uint64_t step, double loss)
 {
-    /* A relaunch trains again from its checkpoint: the curve goes back with it. */
+    /* a relaunch trains again from its checkpoint, so drop the steps after that */
     while (h->count > 0 && h->points[h->count - 1].step >= step)
         h->count--;
     if (h->count == h->capacity) {

@@ -23,7 +23,7 @@ static const struct bit_table_column columns[] = {
     {"TOKENS/S", .right = true, .leave = 3},
     {"LEFT", .right = true, .leave = 1},
 };
-/* Where runs of sweeps are among them: their branches tell them apart, which their names ("study-3") do not. */
+/* Columns if some run belongs to a sweep. Names do not tell branches apart ("study-3"), labels do. */
 static const struct bit_table_column with_branch[] = {
     {"RUN"},
     {"NAME", .leave = 3, .narrowed = 8},
@@ -36,7 +36,7 @@ static const struct bit_table_column with_branch[] = {
     {"BRANCH", .leave = 1, .narrowed = 28},
 };
 
-/* Of a queued run that waits for others: for which. */
+/* The state; for a queued run that waits for others, "after" and which. */
 static const char *state_of(const Bit__RunStatus *s, char *room, size_t bytes)
 {
     if (s->state != BIT__RUN_STATE__QUEUED || s->n_after == 0)
@@ -97,7 +97,7 @@ void bit_run_table_print(FILE *f, Bit__RunStatus *const *run, size_t count, int 
     bit_table_finish(&t);
 }
 
-/* ---- a screen of them */
+/* ---- the page of `top` */
 
 enum group { TRAINS, WAITS, STANDS, HAS_ENDED, GROUPS };
 
@@ -130,7 +130,7 @@ static int compare(const void *x, const void *y)
 
     if (of_a != of_b)
         return of_a < of_b ? -1 : 1;
-    if (of_a == WAITS && (a->queue_position == 0) != (b->queue_position == 0)) /* what waits for others comes last */
+    if (of_a == WAITS && (a->queue_position == 0) != (b->queue_position == 0)) /* runs that wait for others come last */
         return a->queue_position == 0 ? 1 : -1;
     if (of_a == WAITS && a->queue_position != b->queue_position)
         return a->queue_position < b->queue_position ? -1 : 1;

@@ -8,11 +8,11 @@
 
 #include "proto/bit.pb-c.h"
 
-/** One a line, in the order given; width and most are bit_table_print's. */
+/** A line for each run, in the order given. width, most: as in bit_table_print. */
 void bit_run_table_print(FILE *f, Bit__RunStatus *const *run, size_t count, int width, size_t most);
 /**
- * For a screen of so many columns and rows: how many are in which state; then the runs, those that train first, then
- * those that wait, those that stand, and what ended within the last day before now_ns, the newest first.
+ * A page of `columns` and `rows`: how many runs are in which state, then the runs: first those under way, then queued
+ * ones, then paused and blocked ones, then those that ended within 24 hours before now_ns, the newest first.
  */
 void bit_run_table_page(FILE *f, Bit__RunStatus *const *run, size_t count, int columns, int rows, uint64_t now_ns);
 

@@ -1,4 +1,4 @@
-/* The terminal as a screen of ours: a page that is drawn again and again, and left with a key. */
+/* A full-screen page on the terminal, which is redrawn until a key ends it. */
 #ifndef BIT_CTL_SCREEN_H
 #define BIT_CTL_SCREEN_H
 
@@ -11,17 +11,19 @@ struct bit_screen {
     struct termios saved;
 };
 
-/** Take it, if stdout and stdin are a terminal; false if they are not. SIGINT and SIGTERM only end the wait then. */
+/**
+ * Take over the terminal; false if stdout or stdin is none. From then on SIGINT and SIGTERM only end bit_screen_wait.
+ */
 bool bit_screen_enter(struct bit_screen *s);
-/** Give it back as it was: what is said afterwards stays to be read. */
+/** Restore the terminal; what is printed afterwards stays. */
 void bit_screen_leave(struct bit_screen *s);
 /**
- * Write a page at once, so that nobody sees half of it: `print` writes at most so many columns and rows. On a screen it
- * replaces the last one, with `last` in the last row.
+ * Write a page with one write, so that it never appears in part: `print` writes at most so many columns and rows. On a
+ * screen it replaces the last page, with `last` in the bottom row.
  */
 void bit_screen_draw(const struct bit_screen *s, void (*print)(FILE *f, void *arg, int columns, int rows), void *arg,
                      const char *last);
-/** Wait for `ms`; true if a key that leaves was pressed, or a signal came. */
+/** Wait for `ms`; true if q or Esc was pressed, or a signal came. */
 bool bit_screen_wait(const struct bit_screen *s, int ms);
 
 #endif

@@ -12,13 +12,13 @@
 
 /* ---- one text */
 
-/* What a lead byte says; 1 for those that lead nothing. */
+/* The length of a character by its lead byte; 1 for a byte that is none. */
 static size_t length_of(unsigned char lead)
 {
     return lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
 }
 
-/* The bytes of the text within the limit, without the beginning of a character whose end is beyond it. */
+/* The bytes within the limit, without a character that the limit would cut. */
 static size_t bytes_within(const char *text, int most)
 {
     size_t bytes = most < 0 ? strlen(text) : strnlen(text, (size_t)most);
@@ -87,7 +87,7 @@ static int take_number(const char **at, va_list *args)
     return n;
 }
 
-/* `at` stands after the '%', and is moved to what follows the conversion. */
+/* `at` is after the '%', and is moved to the end of the conversion. */
 static struct conversion read_conversion(const char **at, va_list *args)
 {
     struct conversion c = {.precision = -1};
@@ -97,7 +97,7 @@ static struct conversion read_conversion(const char **at, va_list *args)
     memcpy(c.flags, *at, n);
     *at += n;
     c.width = take_number(at, args);
-    if (c.width < 0) { /* as C has it: a minus sign and a width */
+    if (c.width < 0) { /* as in C: a minus flag and a width */
         c.flags[n] = '-';
         c.width = -c.width;
     }
@@ -133,7 +133,7 @@ static uintmax_t take_unsigned(const char *length, va_list *args)
 
 _Static_assert(sizeof(size_t) == sizeof(long), "z is read as l");
 
-/* The format is ours, taken apart and put together again: no compiler can check it. */
+/* The format is built here from a checked one, so the compiler cannot check it. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static void put_number(FILE *f, const struct conversion *c, va_list *args)
@@ -174,7 +174,7 @@ void bit_vshow(FILE *f, const char *fmt, va_list args)
 {
     va_list own;
 
-    va_copy(own, args); /* a va_list parameter may be an array, whose address is no va_list's */
+    va_copy(own, args); /* a va_list parameter may be an array type, and then &args is no va_list * */
     while (*fmt != '\0') {
         size_t plain = strcspn(fmt, "%");
         fwrite(fmt, 1, plain, f);
@@ -206,7 +206,7 @@ static bool passes(char c)
     return c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f);
 }
 
-/* It begins a character, and more bytes may end it. */
+/* Whether it is an incomplete character, which more bytes may complete. */
 static bool is_beginning(const struct bit_show_held *held)
 {
     for (size_t i = 1; i < held->bytes; i++)

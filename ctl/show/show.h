@@ -1,5 +1,7 @@
-/* The one way to a terminal: whatever a text from outside says (names, paths, causes, documents, logs), it is only
- * shown. */
+/*
+ * All output of bitctl goes through these functions, which make text from outside (names, paths, causes, documents,
+ * logs) harmless to a terminal.
+ */
 #ifndef BIT_CTL_SHOW_H
 #define BIT_CTL_SHOW_H
 
@@ -8,27 +10,29 @@
 #include <stdio.h>
 
 /**
- * fprintf in which every %s and %c is made harmless by proto/escape.h, newlines and tabs too; the format itself is ours
- * and passes. A width counts characters as shown; a precision counts bytes, as C's does, and never cuts inside a
- * character. Takes d i u x X c s f e g and %, with h, l, z and j; asserts on what it does not know.
+ * fprintf, but every %s and %c is escaped by proto/escape.h, newlines and tabs too; the format itself is not. A width
+ * counts characters as printed; a precision counts bytes, as in C, and never cuts a character. Takes d i u x X c s f e
+ * g and %, with h, l, z and j; asserts on others.
  */
 void bit_show(FILE *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void bit_vshow(FILE *f, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 
-/* What may be the beginning of a character, between two pieces of a stream. Zero at first. */
+/* A character that may continue in the next piece of a stream. Zero at first. */
 struct bit_show_held {
     char byte[4];
     size_t bytes;
 };
-/** A piece of a longer text: newlines and tabs pass, nothing else of what escape.h names. */
+/** A piece of a longer text, escaped except for newlines and tabs. */
 void bit_show_piece(FILE *f, struct bit_show_held *held, const char *text, size_t bytes);
-/** After the last piece: shows what is still held. */
+/** After the last piece: prints what is still held. */
 void bit_show_piece_end(FILE *f, struct bit_show_held *held);
-/** The whole of such a text, and a newline. */
+/** A whole text, escaped likewise, and a newline. */
 void bit_show_lines(FILE *f, const char *text);
 
-/** As it is: for what bit_show made before, for JSON and specifications printed by proto, and where raw bytes were
- * asked for. */
+/**
+ * Without escaping: for output of bit_show, for JSON and specifications that proto printed, and for raw bytes that the
+ * user asked for.
+ */
 void bit_show_raw(FILE *f, const void *bytes, size_t count);
 
 #endif

@@ -13,8 +13,8 @@
 #include "proto/check.h"
 #include "proto/format.h"
 
-#define FIELD   13 /* columns of a name */
-#define CHANGES 4  /* of settings, that are shown */
+#define FIELD   13 /* width of the names' column */
+#define CHANGES 4  /* how many changes of settings are shown */
 
 static void field(FILE *f, const char *name)
 {
@@ -95,7 +95,7 @@ static void print_curve(FILE *f, const Bit__RunStatus *s, int columns, int rows)
     free(points);
 }
 
-/* The last ones; `status --json` has more of them. */
+/* Prints the last ones; `status --json` has more. */
 static void print_changes(FILE *f, const Bit__RunStatus *s)
 {
     for (size_t i = s->n_change > CHANGES ? s->n_change - CHANGES : 0; i < s->n_change; i++) {
@@ -217,7 +217,7 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
     }
 }
 
-/* A run without steps has neither. */
+/* A run without steps has neither step nor phase. */
 static void print_step(FILE *f, const Bit__RunStatus *s)
 {
     char bar[32], eta[BIT_TEXT];
@@ -253,10 +253,10 @@ void bit_status_page_print(FILE *f, const Bit__RunStatus *s, int columns, int cu
 
 /* ---- on a screen */
 
-#define CURVE_AROUND 4 /* rows that a curve needs beside its own: an empty one, the axis, the steps, the switch */
-#define CURVE_LEAST  4 /* a lower one says nothing */
+#define CURVE_AROUND 4 /* rows around a curve: an empty one, the axis, the steps, the switch */
+#define CURVE_LEAST  4 /* a lower curve shows nothing */
 
-/* The page in memory; heap. */
+/* Prints the page to *text, heap. */
 static int print_to_text(const Bit__RunStatus *s, int columns, int curve_rows, char **text)
 {
     size_t bytes;

@@ -13,7 +13,7 @@ static const struct bit_table_column columns[] = {
     {"COMPLETED", .right = true},
     {"FAILED", .right = true, .leave = 2},
     {"STEPS", .right = true},
-    {"SAVED", .right = true, .leave = 1}, /* of the steps that its runs would have alone */
+    {"SAVED", .right = true, .leave = 1}, /* share of the steps that the runs would take without sharing */
 };
 
 static size_t count_state(const Bit__SweepReply *s, Bit__RunState state)

@@ -7,7 +7,7 @@
 
 #include "proto/bit.pb-c.h"
 
-/** A line a sweep, in at most `width` characters; 0: any. */
+/** A line for each sweep, of at most `width` characters; 0: any. */
 void bit_sweep_table_print(FILE *f, Bit__SweepReply *const *sweep, size_t count, int width);
 
 #endif

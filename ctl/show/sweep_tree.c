@@ -10,9 +10,9 @@
 #include "proto/check.h"
 #include "proto/format.h"
 
-#define TREE_TEXT 256 /* of a label with the lines before it */
+#define TREE_TEXT 256 /* bytes of a label with the strokes before it */
 
-/* What stands before a label. */
+/* The strokes before a label. */
 static const struct strokes {
     const char *branch, *last, *beside, *none;
 } unicode = {"\u251c\u2500 ", "\u2514\u2500 ", "\u2502  ", "   "}, ascii = {"|- ", "`- ", "|  ", "   "};
@@ -21,8 +21,8 @@ struct tree {
     const Bit__SweepReply *sweep;
     const struct strokes *strokes;
     struct bit_table table;
-    bool runs;     /* there are some */
-    size_t *order; /* of the table's rows: which branch */
+    bool runs;     /* some branch has a run */
+    size_t *order; /* the branch of each row of the table */
 };
 
 static const struct bit_table_column planned[] = {
@@ -77,7 +77,7 @@ static bool is_below(const struct tree *t, size_t which, size_t parent)
     return parent == SIZE_MAX ? !b->has_parent : b->has_parent && b->parent == parent;
 }
 
-/* The next one that has this parent, from `first` on; n_branch: none. */
+/* The next branch with this parent, from `first` on; n_branch: none. */
 static size_t next_child(const struct tree *t, size_t parent, size_t first)
 {
     while (first < t->sweep->n_branch && !is_below(t, first, parent))
@@ -85,7 +85,7 @@ static size_t next_child(const struct tree *t, size_t parent, size_t first)
     return first;
 }
 
-/* A parent stands before its branches, so that the depth has an end. */
+/* Parents come before their branches in the sweep, so the recursion ends. */
 static void add_below(struct tree *t, size_t parent, const char *before)
 {
     char label[TREE_TEXT], deeper[TREE_TEXT];
@@ -105,7 +105,7 @@ static void add_below(struct tree *t, size_t parent, const char *before)
     }
 }
 
-/* ---- printed */
+/* ---- printing */
 
 static const char *colour_of(Bit__RunState state)
 {
@@ -123,7 +123,7 @@ static const char *colour_of(Bit__RunState state)
     }
 }
 
-/* Each line of the table in the colour of its branch's state; the first has the columns' names. */
+/* Prints each line of the table in the colour of its branch's state; the first line has the column names. */
 static void print_coloured(FILE *f, const struct tree *t, const char *text)
 {
     for (size_t line = 0; *text != '\0'; line++) {

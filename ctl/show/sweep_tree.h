@@ -1,4 +1,4 @@
-/* A sweep as a tree: each branch below the one that it goes on from. */
+/* Prints a sweep as a tree: each branch below the one that it begins from. */
 #ifndef BIT_CTL_SWEEP_TREE_H
 #define BIT_CTL_SWEEP_TREE_H
 
@@ -7,16 +7,16 @@
 
 #include "proto/bit.pb-c.h"
 
-/* What can be shown. */
+/* What the output can show. */
 struct bit_sweep_look {
-    int columns; /* of a line at most; 0: any */
-    int rows;    /* of all; 0: any. The rest is counted in the last one */
+    int columns; /* of a line; 0: any */
+    int rows;    /* of the tree; 0: any. If there are more, the last row counts them */
     bool utf8, colour;
 };
 
 /**
- * A line a branch: label, after which step it begins, how many steps are its own. Where any of them has a run, also
- * the run, its state and how far it is. Branches of the same parent stand in the order of the sweep.
+ * A line for each branch: label, the step after which it begins, how many steps are its own. If some branch has a run,
+ * also the run, its state and its step. Branches of one parent are in the order of the sweep.
  */
 void bit_sweep_tree_print(FILE *f, const Bit__SweepReply *s, const struct bit_sweep_look *look);
 /** "14 runs, 9,800 steps alone, 6,440 planned: 34 % saved", and a newline. */

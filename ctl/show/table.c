@@ -51,7 +51,7 @@ void bit_table_add(struct bit_table *t, const char *const *cells)
     }
 }
 
-/* ---- how wide */
+/* ---- widths */
 
 struct widths {
     int of[BIT_TABLE_COLUMNS_MAX]; /* 0: left out */
@@ -119,12 +119,12 @@ static void fit(const struct bit_table *t, struct widths *w, int width)
     narrow(t, w, width);
     while (sum(t, w) > width && (least = find_least(t, &whole)) >= 0) {
         whole.of[least] = 0;
-        *w = whole; /* what was cut may have room now */
+        *w = whole; /* a column that was cut may have room now */
         narrow(t, w, width);
     }
 }
 
-/* ---- printed */
+/* ---- printing */
 
 static size_t bytes_of(const char *text, int characters)
 {

@@ -11,7 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* As TensorBoard's tags and request files have it. */
+/* The names that TensorBoard's tags and request files use. */
 static const char *text_metric(Bit__TaskMetric metric)
 {
     switch (metric) {
@@ -38,7 +38,7 @@ char *bit_text_task(const Bit__TaskResult *r, char out[BIT_TASK_TEXT])
     return out;
 }
 
-/* A model that was only evaluated did none. */
+/* "-" for a model that was only evaluated. */
 static void write_step(uint64_t step, char out[24])
 {
     if (step > 0)
@@ -49,7 +49,7 @@ static void write_step(uint64_t step, char out[24])
 
 /* ---- in full */
 
-/* "123/77": for how many documents each choice was the likeliest. */
+/* "123/77": how many documents had each choice as the likeliest. */
 static void write_answers(const Bit__TaskResult *r, char out[64])
 {
     size_t n = 0;
@@ -96,12 +96,12 @@ void bit_task_table_print(FILE *f, Bit__TaskResult *const *result, size_t count,
     bit_table_finish(&t);
 }
 
-/* ---- scores of many */
+/* ---- scores of many evaluations */
 
 struct grid {
     const struct bit_task_row *row;
     size_t count;
-    const struct bit_task_row **evaluation; /* the first of each; (evaluations) */
+    const struct bit_task_row **evaluation; /* the first row of each; (evaluations) */
     const char **task;                      /* (tasks) */
     size_t evaluations, tasks;
 };
@@ -190,7 +190,7 @@ static void print_wide(FILE *f, const struct grid *g)
     }
 }
 
-/* Evaluations from `from` on, a column each under three lines of names. */
+/* Prints evaluations from `from` on as columns, under three lines of names. */
 static void print_turned(FILE *f, const struct grid *g, size_t from, int name)
 {
     char cell[CELL];

@@ -1,4 +1,4 @@
-/* What tasks came to: one result in full a line, or many as a table of scores. */
+/* Prints results of tasks: one in full on a line, or many as a table of scores. */
 #ifndef BIT_CTL_TASK_TABLE_H
 #define BIT_CTL_TASK_TABLE_H
 
@@ -7,25 +7,25 @@
 
 #include "proto/bit.pb-c.h"
 
-/** "acc 0.2632 +- 0.0185 of 570 documents"; what makes a score doubtful is said after it. */
+/** "acc 0.2632 +- 0.0185 of 570 documents", then what makes the score doubtful. */
 #define BIT_TASK_TEXT 200
 char *bit_text_task(const Bit__TaskResult *r, char out[BIT_TASK_TEXT]);
 
-/** Each result in full, in a table of at most `width` columns; 0: any. */
+/** A table with each result in full, of at most `width` columns; 0: any. */
 void bit_task_table_print(FILE *f, Bit__TaskResult *const *result, size_t count, int width);
 
-/* A result and whose it is; both borrowed. */
+/* A result and its run; both borrowed. */
 struct bit_task_row {
     const char *run;
     const Bit__TaskResult *result;
 };
 /**
- * Scores in percent: a row for each run, step and precision, in the order in which they come, a column for each task,
- * and their mean where none is missing. Where that is wider than `width` (0: any) the table is turned, and the newest
- * evaluations stay. Errors: -ENOMEM.
+ * Scores in percent: a row for each run, step and precision, in the order given, a column for each task, and the mean
+ * if no task is missing. A table wider than `width` (0: any) is transposed, and shows the newest evaluations only.
+ * Errors: -ENOMEM.
  */
 int bit_task_scores_print(FILE *f, const struct bit_task_row *row, size_t count, int width);
-/** A line for each result after one of names, for other programs. Names of runs and tasks need no quotes. */
+/** A header line and a line for each result, for other programs. Names of runs and tasks need no quotes. */
 void bit_task_csv_print(FILE *f, const struct bit_task_row *row, size_t count);
 
 #endif

@@ -25,7 +25,9 @@ static int no_memory(void)
 
 /* ---- its specification */
 
-/* Which tokenizer its ids are of, if that stands beside the files that it was trained on. */
+/*
+ * The tokenizer of its ids: from the specification, else from the sidecar of the files it was trained on; heap or NULL.
+ */
 static char *tokenizer_of(const Bit__DataSpec *data)
 {
     const char *file = data->n_train > 0                                   ? data->train[0]
@@ -54,7 +56,7 @@ static int take_data(Bit__RunSpec *spec, const Bit__DataSpec *trained)
     return 0;
 }
 
-/* What of the specification that it was trained by says what it is. How ranks are launched is a run's. */
+/* Takes the model, quantizer and batch from the specification that it was trained by; the launch only of a run. */
 static int take_known(Bit__RunSpec *spec, struct bit_eval_subject *s)
 {
     Bit__RunSpec *trained = s->spec;
@@ -66,7 +68,7 @@ static int take_known(Bit__RunSpec *spec, struct bit_eval_subject *s)
     trained->quantizer = NULL;
     trained->batch = NULL;
     if (spec->batch != NULL)
-        spec->batch->has_instances = false; /* as many as one pass takes */
+        spec->batch->has_instances = false; /* by default as many as fit one pass */
     if (s->is_run) {
         spec->launch = trained->launch;
         trained->launch = NULL;
@@ -74,7 +76,7 @@ static int take_known(Bit__RunSpec *spec, struct bit_eval_subject *s)
     return trained->data != NULL ? take_data(spec, trained->data) : 0;
 }
 
-/* A folder of somebody else's says its architecture itself, if it has a config.json. */
+/* Another program's folder describes its architecture itself if it has a config.json. */
 static int put_model(Bit__RunSpec *spec, const struct bit_eval_subject *s)
 {
     if (spec->model == NULL)
@@ -107,13 +109,13 @@ static int put_basics(Bit__RunSpec *spec, const struct bit_eval_ask *ask, const 
 
 /* ---- tasks and sets */
 
-/* One element more; it belongs to `to` from then on. */
+/* Appends an element, which `to` owns from then on. */
 static int append(ProtobufCMessage *to, const char *field, const void *element)
 {
     return bit_field_add(to, bit_field_find(to->descriptor, field, strlen(field)), element);
 }
 
-/* name: of `length` bytes, or NULL. */
+/* name: `length` bytes, or NULL. */
 static int add_task(Bit__EvalSpec *eval, const char *name, size_t length, const char *path)
 {
     Bit__TaskSpec *task = NEW(task_spec);
@@ -159,7 +161,7 @@ static int add_folder(Bit__EvalSpec *eval, const char *folder)
     return err;
 }
 
-/* A file that is there is one, whatever stands in its name. */
+/* An argument that exists as a file is a file, even if its name has a "=". */
 static int add_task_argument(Bit__EvalSpec *eval, const char *arg)
 {
     const char *equals = strchr(arg, '=');
@@ -224,7 +226,7 @@ static int add_arguments(Bit__EvalSpec *eval, const struct bit_eval_ask *ask)
     return err;
 }
 
-/* Those that it was evaluated on in training, and the same files: a digest that differs is told. */
+/* Takes the tasks and sets of its own training. The files must be the same: bitd reports a digest that differs. */
 static int take_own(Bit__EvalSpec *eval, const struct bit_eval_subject *s)
 {
     Bit__EvalSpec *own = s->spec != NULL ? s->spec->eval : NULL;

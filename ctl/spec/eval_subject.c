@@ -44,7 +44,7 @@ static bool holds_model(const char *folder)
     return false;
 }
 
-/* A word without a slash may be a run's name as well: here it is a model only if that shows. */
+/* A word without a slash may be a run's name, too: it is a path only if there is a model. */
 static bool is_path(const char *what)
 {
     const char *ending = strrchr(what, '.');
@@ -56,7 +56,7 @@ static bool is_path(const char *what)
     return ending != NULL && strcmp(ending, ".safetensors") == 0;
 }
 
-/* "eval-keep-4000": what may stand in a name, of anything. */
+/* "eval-keep-4000"; characters that a name may not have become _. */
 static void put_name(struct bit_eval_subject *s, const char *of, bool has_step, uint64_t step)
 {
     bit_format(s->name, sizeof s->name, "eval-%.40s", of);
@@ -67,7 +67,7 @@ static void put_name(struct bit_eval_subject *s, const char *of, bool has_step, 
             *c = '_';
 }
 
-/* What the workers settled, so that sums are the same bits as in the run. */
+/* The micro-batch that the workers chose, so that sums have the same bits as in the run. */
 static void take_micro_instances(struct bit_eval_subject *s)
 {
     Bit__Manifest *manifest = NULL;
@@ -115,7 +115,7 @@ static int find_run(struct bit_cli *cli, const char *run, const uint64_t *step, 
     return code;
 }
 
-/* Without the slashes at its end; of the weights in a checkpoint, the folder, which knows what they are. */
+/* Strips slashes at the end. For the weights in a checkpoint, takes the folder, whose manifest describes them. */
 static int take_path(struct bit_eval_subject *s, const char *what)
 {
     static const char weights[] = "/model.safetensors";
@@ -148,7 +148,7 @@ static int take_manifest(struct bit_eval_subject *s)
     Bit__Manifest *manifest = NULL;
     int err = has(s->path, BIT_CHECKPOINT_MANIFEST) ? bit_manifest_read(s->path, &manifest) : 0;
 
-    if (manifest == NULL) { /* somebody else's: what is wrong with it is said by who looks at model.init_from */
+    if (manifest == NULL) { /* not ours; the check of model.init_from reports what is wrong with it */
         s->describes_itself = has(s->path, "config.json");
         return err;
     }

@@ -24,7 +24,7 @@ static void print(struct bit_cli *cli, const Bit__RunSpec *spec, Bit__DryRunRepl
     bit_dry_run_answer(cli, m);
 }
 
-/* The files are as they should be: is there the memory? */
+/* The files are in order: does the plan fit the memory? */
 static int check_memory(struct bit_cli *cli, struct bit_spec_file *f, const struct bit_plan_answer *plan)
 {
     if (plan->refused)

@@ -1,4 +1,4 @@
-/* The dry run that needs no daemon. */
+/* The dry run without a daemon. */
 #ifndef BIT_CTL_LOCAL_CHECK_H
 #define BIT_CTL_LOCAL_CHECK_H
 
@@ -6,9 +6,9 @@
 #include "ctl/spec/spec_file.h"
 
 /**
- * Everything that bitd's dry run says of a specification that bit_spec_file_read has taken: its files, memory, schedule
- * and warnings; and what only a bitd could have checked. Printed as a dry run is.
- * Returns     the exit code, the same as the dry run's
+ * Print what bitd's dry run would print of a specification that bit_spec_file_read has taken: files, memory, schedule,
+ * warnings; and list what only a bitd could check.
+ * Returns     the exit code, the same as bitd's dry run
  */
 int bit_local_check(struct bit_cli *cli, struct bit_spec_file *f);
 

@@ -21,7 +21,7 @@
 extern char **environ;
 
 struct stream {
-    int fd; /* -1 at its end */
+    int fd; /* -1 after its end */
     uint8_t *data;
     size_t bytes;
 };
@@ -40,7 +40,7 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* The specification in memory, as a file that the child inherits; a descriptor. */
+/* Writes the specification to a memory file that the child inherits; returns its descriptor. */
 static int write_spec(const Bit__RunSpec *spec)
 {
     const size_t bytes = bit__run_spec__get_packed_size(spec);
@@ -95,7 +95,7 @@ static void read_some(struct stream *s)
     s->fd = -1;
 }
 
-/* To the end of both streams; a child that takes too long is ended. */
+/* Reads both streams to their ends; a child that takes too long is killed. */
 static void listen_to(struct child *c)
 {
     const int64_t end = now_ms() + PLAN_MS;

@@ -16,17 +16,17 @@
 
 #define PRESETS_MAX 64
 
-/* Where values come from. */
+/* The specifications from which defaults and presets are read. */
 struct sources {
-    Bit__RunSpec *defaults;            /* the text that every specification starts from */
-    Bit__RunSpec *filled;              /* with every group there and nothing given, normalised */
+    Bit__RunSpec *defaults;            /* the text of defaults */
+    Bit__RunSpec *filled;              /* every group present, no value given, then normalised */
     Bit__RunSpec *preset[PRESETS_MAX]; /* parsed texts */
     const char *preset_name[PRESETS_MAX];
     size_t presets;
-    struct bit_problems missed[2]; /* what the checks say of that, and of nothing at all: there lists are missed, too */
+    struct bit_problems missed[2]; /* problems of `filled` and of an empty specification, which lacks lists, too */
 };
 
-/* ---- reading our own texts */
+/* ---- the built-in texts */
 
 static Bit__RunSpec *parse(const char *text)
 {
@@ -39,7 +39,7 @@ static Bit__RunSpec *parse(const char *text)
     return (Bit__RunSpec *)msg;
 }
 
-/* Every group of it, two elements of each list of groups. */
+/* Adds every group to msg, and two elements to each list of groups. */
 static bool add_groups(ProtobufCMessage *msg)
 {
     bool whole = msg != NULL;
@@ -57,7 +57,7 @@ static bool add_groups(ProtobufCMessage *msg)
     return whole;
 }
 
-/* Normalised, and what is still missing in it. */
+/* Normalises, and notes what is still missing. */
 static bool fill(Bit__RunSpec *spec, struct bit_problems *missed)
 {
     if (spec == NULL || bit_spec_normalise(spec, NULL, missed) < 0)
@@ -91,7 +91,7 @@ static bool open_sources(struct sources *s)
     s->defaults = parse(bit_spec_defaults());
     s->filled = parse("");
     bool whole = s->defaults != NULL && s->filled != NULL && add_groups(&s->filled->base);
-    if (whole) { /* which has a group of its own */
+    if (whole) { /* srun has a group of its own */
         s->filled->launch->has_launcher = 1;
         s->filled->launch->launcher = BIT__LAUNCHER__SRUN;
     }
@@ -110,7 +110,7 @@ static void close_sources(struct sources *s)
 
 /* ---- one field */
 
-/* The message that holds the field of a path, and the field; false where a message on the way is absent. */
+/* Finds the message that holds the field of a path, and the field; false if a message on the way is absent. */
 static bool find(const Bit__RunSpec *spec, const char *path, const ProtobufCMessage **msg,
                  const ProtobufCFieldDescriptor **field)
 {
@@ -129,7 +129,7 @@ static bool find(const Bit__RunSpec *spec, const char *path, const ProtobufCMess
     }
 }
 
-/* The value as text format has it, on the heap; NULL where there is none. */
+/* The value in text format, on the heap; NULL if there is none. */
 static char *value_of(const Bit__RunSpec *spec, const char *path)
 {
     const ProtobufCMessage *msg;
@@ -176,7 +176,7 @@ static bool ends_in(const char *name, const char *end)
     return n >= e && strcmp(name + n - e, end) == 0;
 }
 
-/* Names end in their units; the whole of one may be a unit, too. */
+/* The unit by the end of the name, or by the whole name. */
 static const char *unit_of(const char *name)
 {
     static const struct {
@@ -203,11 +203,11 @@ static char *copy_of(const char *text)
 {
     char *copy = text != NULL ? strdup(text) : NULL;
 
-    BIT_ASSERT(text == NULL || copy != NULL); /* a few bytes, of a program that ends soon */
+    BIT_ASSERT(text == NULL || copy != NULL); /* a few bytes, in a program that ends soon */
     return copy;
 }
 
-/* "what it is; default: a rule" in two. */
+/* Splits "meaning; default: rule" into the two. */
 static void set_meaning(Bit__SpecField *out, const char *comment)
 {
     char *rule, *text = copy_of(comment);
@@ -261,7 +261,7 @@ static void set_presets(Bit__SpecField *out, const struct sources *s)
         }
 }
 
-/* Whether the checks miss it: those of a list's elements name the first one. */
+/* Whether the checks report it as missing. For elements of a list they name the first one. */
 static bool is_missed(const char *path, const struct sources *s)
 {
     char first[PATH_MAX_BYTES + 8];
@@ -311,7 +311,7 @@ static Bit__SpecField *describe(const ProtobufCMessageDescriptor *desc, const Pr
     return out;
 }
 
-/* ---- all of them */
+/* ---- all fields */
 
 static void add(struct bit_spec_fields *fields, Bit__SpecField *one)
 {
@@ -361,7 +361,7 @@ void bit_spec_fields_finish(struct bit_spec_fields *fields)
     free(fields->field);
 }
 
-/* Equal but for the [] of the first; and `word` may end at a dot of it. */
+/* Whether word is path or one of its leading parts; the [] of lists may be missing in word. */
 static bool path_begins(const char *path, const char *word)
 {
     for (; *word != '\0'; path++, word++) {

@@ -1,6 +1,6 @@
 /*
- * Every field of the specification and what is known of it: its type from the descriptors, its meaning from bit.proto,
- * its range from the checks, its default and its presets from where they are filled in. spec_page.h prints it.
+ * Every field of the specification, with its type from the descriptors, its meaning from bit.proto, its range from the
+ * checks, and its default and presets from the specifications that fill them in. spec_page.h prints them.
  */
 #ifndef BIT_CTL_SPEC_FIELDS_H
 #define BIT_CTL_SPEC_FIELDS_H
@@ -11,7 +11,7 @@
 #include "proto/bit.pb-c.h"
 
 struct bit_spec_fields {
-    Bit__SpecField **field; /* a group before what is in it, in the order of bit.proto */
+    Bit__SpecField **field; /* in the order of bit.proto, a group before its fields */
     size_t count;
 };
 
@@ -20,13 +20,13 @@ int bit_spec_fields_init(struct bit_spec_fields *fields);
 void bit_spec_fields_finish(struct bit_spec_fields *fields);
 
 /**
- * Whether a field is meant by a word: its path ("schedule.peak_lr", with or without the [] of lists), that of a group
- * around it ("schedule"), or the end of either ("peak_lr", "switch").
+ * Whether a word names a field: by its path ("schedule.peak_lr", with or without the [] of lists), by the path of a
+ * group around it ("schedule"), or by the end of either ("peak_lr", "switch").
  */
 bool bit_spec_field_is(const Bit__SpecField *field, const char *word);
-/** How deep it stands: 0 for a field of the specification itself. */
+/** The depth of the field: 0 for a field of the specification itself. */
 int bit_spec_field_depth(const Bit__SpecField *field);
-/** A group of fields. */
+/** Whether it is a group of fields. */
 bool bit_spec_field_is_group(const Bit__SpecField *field);
 
 #endif

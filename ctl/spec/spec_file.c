@@ -41,7 +41,7 @@ void bit_spec_file_finish(struct bit_spec_file *f)
     free(f->directory);
 }
 
-/* ---- what is said */
+/* ---- problems */
 
 static void print_problem(FILE *f, const char *path, const struct bit_problem *p)
 {
@@ -61,7 +61,7 @@ static void print_problems(FILE *f, const struct bit_spec_file *file)
         bit_show(f, "and %d more\n", p->count - bit_problems_kept(p));
 }
 
-/* On a terminal, between words. */
+/* On a terminal, folded between words. */
 static void fold_problems(const struct bit_spec_file *file)
 {
     char *text = NULL;
@@ -84,7 +84,7 @@ static void print_problems_json(const struct bit_problems *p, int err)
     bit_print_json(&refusal.m);
 }
 
-/* Each problem as compilers print them, so that editors can jump to it. */
+/* Prints each problem as compilers do, so that editors can jump to it. */
 int bit_spec_file_refuse(struct bit_cli *cli, struct bit_spec_file *f, int err)
 {
     const struct bit_problems *p = &f->problems;
@@ -102,7 +102,7 @@ int bit_spec_file_refuse(struct bit_cli *cli, struct bit_spec_file *f, int err)
     return bit_exit_code(err);
 }
 
-/* ---- where it is from */
+/* ---- folder and name */
 
 static bool is_file(const char *path)
 {
@@ -111,8 +111,7 @@ static bool is_file(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* What its relative paths are relative to: its folder, or ours where it comes through a pipe; heap, or NULL with errno.
- */
+/* The folder at which its relative paths start: the file's, or the current one for a pipe; heap, or NULL with errno. */
 static char *directory_of(const char *path)
 {
     if (!is_file(path))
@@ -129,7 +128,7 @@ static int set_name(Bit__RunSpec *spec, const char *name, const char *path)
     if (!name && spec->name)
         return 0;
     if (!name && !is_file(path)) {
-        name = "run"; /* of a pipe, which has no name of its own */
+        name = "run"; /* a pipe has no name */
     } else if (!name) {
         snprintf(stem, sizeof stem, "%s", path);
         name = basename(stem);
@@ -145,7 +144,7 @@ static int set_name(Bit__RunSpec *spec, const char *name, const char *path)
     return 0;
 }
 
-/* ---- checked */
+/* ---- checks */
 
 int bit_spec_file_look(struct bit_spec_file *f, bool rules_hold, struct bit_token_look *tokens,
                        struct bit_problems *notes)
@@ -172,7 +171,7 @@ static bool is_of_files(const char *field)
                              strcmp(field, "model.init_from") == 0);
 }
 
-/* bitd looks at files after its own rules: where one of those is broken, we do. */
+/* bitd looks at the files only after its rules passed. If one of those was broken, the files are checked here. */
 int bit_spec_file_refused(struct bit_cli *cli, struct bit_spec_file *f, const Bit__ErrorReply *error)
 {
     struct bit_problems *notes = calloc(1, sizeof *notes);
@@ -192,7 +191,7 @@ int bit_spec_file_refused(struct bit_cli *cli, struct bit_spec_file *f, const Bi
     return error->n_problem > 0 ? bit_spec_file_refuse(cli, f, error->error) : bit_failure_print_reply(cli, error);
 }
 
-/* The rest of a specification whose preset is not known, for its files alone. */
+/* Removes unknown presets, so that the rest can be normalised to check its files. */
 static void drop_presets(Bit__RunSpec *spec)
 {
     char **const presets[] = {spec->model ? &spec->model->preset : NULL,
@@ -206,7 +205,7 @@ static void drop_presets(Bit__RunSpec *spec)
         }
 }
 
-/* There are problems already: those of rules that come later, and of the files, are told with them. */
+/* After problems were found: also collects those of later rules and of the files. */
 static void look_all_the_same(struct bit_spec_file *f)
 {
     struct bit_problems *aside = calloc(1, sizeof *aside);
@@ -242,7 +241,7 @@ static int check(struct bit_spec_file *f)
     return err;
 }
 
-/* The daemon checks again, but what can be said here is said with line and column. err: of what was read of it. */
+/* bitd checks again, but only here problems have line and column. err: the result of loading. */
 static int change_and_check(struct bit_spec_file *f, int err)
 {
     for (int i = 0; f->spec != NULL && i < f->set_count; i++) {

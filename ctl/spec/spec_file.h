@@ -1,4 +1,4 @@
-/* A specification as a verb is given it: from a file or a pipe, changed by --set, with every problem of it. */
+/* The specification of a verb's command line: from a file or a pipe, changed by --set, with all its problems. */
 #ifndef BIT_CTL_SPEC_FILE_H
 #define BIT_CTL_SPEC_FILE_H
 
@@ -11,33 +11,36 @@
 #define BIT_SPEC_FILE_SETS_MAX 64
 
 struct bit_spec_file {
-    const char *path; /* as it was given; - is standard input */
+    const char *path; /* as on the command line; - is standard input */
     const char *name; /* --name, or NULL */
-    bool submits;     /* else it is only checked */
+    bool submits;     /* false: it is only checked */
     const char *set[BIT_SPEC_FILE_SETS_MAX];
     int set_count;
-    /* filled */
-    char *directory;             /* that its relative paths are relative to */
-    Bit__RunSpec *spec, *normal; /* as it is written, and with every field set */
+    /* outputs */
+    char *directory;             /* where its relative paths start */
+    Bit__RunSpec *spec, *normal; /* as written, and with every field set */
     struct bit_problems problems;
 };
 
-/** One more --set. Errors: -ENOSPC above BIT_SPEC_FILE_SETS_MAX. */
+/** Add a --set. Errors: -ENOSPC above BIT_SPEC_FILE_SETS_MAX. */
 int bit_spec_file_set(struct bit_spec_file *f, const char *assignment);
 /**
- * Load, change and check it; where a rule is broken, look at the files that it names, too, so that everything is told
- * at once.
- * Returns     0, or the exit code after everything was said; bit_spec_file_finish is due in any case
+ * Load, change and check it. If a rule is broken, the files that it names are checked, too, so that all problems are
+ * reported at once.
+ * Returns     0, or the exit code after the problems were printed; call bit_spec_file_finish in any case
  */
 int bit_spec_file_read(struct bit_cli *cli, struct bit_spec_file *f);
-/** The same of one that no file holds; it becomes f's. f->path is what it is called, its paths are relative to here. */
+/**
+ * The same for a specification that is in no file; f owns it. f->path is a name for messages; relative paths start at
+ * the current folder.
+ */
 int bit_spec_file_take(struct bit_cli *cli, struct bit_spec_file *f, Bit__RunSpec *spec);
-/** Say the problems, each with its line and column, or as JSON; returns err's exit code. */
+/** Print the problems with line and column, or as JSON; returns err's exit code. */
 int bit_spec_file_refuse(struct bit_cli *cli, struct bit_spec_file *f, int err);
-/** The same with those that bitd found. */
+/** The same with the problems that bitd found. */
 int bit_spec_file_refused(struct bit_cli *cli, struct bit_spec_file *f, const Bit__ErrorReply *error);
 /**
- * Look at everything that the normalised spec names; problems are added. rules_hold as bit_token_look has it.
+ * Check all files that the normalised spec names; problems are added. rules_hold: see bit_token_look.
  * Errors      as bit_token_look, bit_init_look
  */
 struct bit_token_look;

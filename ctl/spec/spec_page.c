@@ -15,7 +15,7 @@
 #include "proto/text/reflect.h"
 #include "proto/text/roff.h"
 
-#define NARROW     90 /* a page that has no room for three columns */
+#define NARROW     90 /* a page narrower than this has no room for three columns */
 #define PATH_WIDTH 30
 #define TYPE_WIDTH 18
 
@@ -39,7 +39,7 @@ static const char form[] =
     "at once. Paths that are relative begin in the folder of the file. `--set schedule.steps=500` of bitctl submit\n"
     "and check changes one field, `--set eval.set+='{name: \"x\" path: \"y\"}'` adds to a list.";
 
-/* ---- texts of a field */
+/* ---- a field's facts as text */
 
 /* "integer, 1 to 64 steps", "list of string", "MEAN, MEDIAN" */
 static void text_type(const Bit__SpecField *field, char *out, size_t room)
@@ -55,7 +55,7 @@ static void text_range(const Bit__SpecField *field, char *out, size_t room)
 
     bit_double_format(field->least, least);
     bit_double_format(field->most, most);
-    if (field->most < 1 && field->most > 0.5) /* the last number below it */
+    if (field->most < 1 && field->most > 0.5) /* the largest number below 1 */
         snprintf(out, room, "%s to below 1", least);
     else if (field->most > 1e30)
         snprintf(out, room, "%s %s", field->above ? "above" : "at least", least);
@@ -63,7 +63,7 @@ static void text_range(const Bit__SpecField *field, char *out, size_t room)
         snprintf(out, room, "%s%s to %s%s%s", field->above ? "above " : "", least, most, *unit ? " " : "", unit);
 }
 
-/* "CONTINUE, REWARM: the schedule goes on, or warms up again"; the meaning is the enumeration's comment. */
+/* "CONTINUE, REWARM: the schedule goes on, or warms up again": the values, then the enumeration's comment. */
 static void text_choices(const Bit__SpecField *field, char *out, size_t room)
 {
     const ProtobufCMessageDescriptor named = {.short_name = field->type};
@@ -99,7 +99,7 @@ static const char *text_default(const Bit__SpecField *field)
 #define FACTS_MAX  6
 #define FACT_BYTES 512
 
-/* What there is to say of a field besides its meaning, each with its name. */
+/* The facts on a field besides its meaning, each with a name. */
 struct facts {
     const char *name[FACTS_MAX];
     char text[FACTS_MAX][FACT_BYTES];
@@ -272,7 +272,7 @@ int bit_spec_page_print_presets(FILE *f, const char *word, bool json)
     return found > 0 ? 0 : bit_fail(BIT_EUSAGE, "there is no preset '%s'; `bitctl help presets` lists them", word);
 }
 
-/* ---- the manual page */
+/* ---- the man page */
 
 static void man_field(FILE *f, const Bit__SpecField *field)
 {

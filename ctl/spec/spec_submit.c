@@ -9,7 +9,7 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-/* bitd's answer, or the exit code after its refusal was printed. */
+/* Returns 0 with bitd's reply, or the exit code after its refusal was printed. */
 static int ask_bitd(struct bit_cli *cli, struct bit_spec_file *f, Bit__SubmitRequest *ask, uint16_t want, void *reply)
 {
     Bit__ErrorReply *refusal = NULL;
@@ -39,7 +39,7 @@ int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct b
     return ask_bitd(cli, f, &ask, BIT_MSG_SUBMIT_REPLY, reply);
 }
 
-/* Nobody listens: what a dry run can say without a daemon it does. */
+/* Without a daemon the dry run is done locally, as far as possible. */
 static bool no_daemon_answers(const struct bit_cli *cli)
 {
     struct bit_connection c;

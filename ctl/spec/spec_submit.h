@@ -1,4 +1,4 @@
-/* A checked specification handed to bitd, or held against what bitd knows. */
+/* Sends a checked specification to bitd, to submit it or for its dry run. */
 #ifndef BIT_CTL_SPEC_SUBMIT_H
 #define BIT_CTL_SPEC_SUBMIT_H
 
@@ -9,17 +9,17 @@
 
 struct bit_spec_submit {
     bool paused;
-    const char *request_id; /* NULL: one of our own */
+    const char *request_id; /* NULL: a new one */
     struct bit_queue_options queue;
 };
 
 /**
- * Submit what bit_spec_file_read or _take has checked. *reply is the caller's.
- * Returns     0, or the exit code after bitd's refusal was said
+ * Submit a specification that bit_spec_file_read or _take has checked. *reply is the caller's.
+ * Returns     0, or the exit code after bitd's refusal was printed
  */
 int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct bit_spec_submit *how,
                     Bit__SubmitReply **reply);
-/** The dry run, printed; where no daemon answers, what can be said without one. Returns the exit code. */
+/** Print the dry run; if no daemon answers, as far as it is possible without one. Returns the exit code. */
 int bit_spec_submit_dry_run(struct bit_cli *cli, struct bit_spec_file *f);
 
 #endif

@@ -12,19 +12,19 @@
 #include "proto/spec/spec_slurm.h"
 #include "proto/wire/msg.h"
 
-/* All that is looked at; the specification of each branch as bytes, for branches that are the same. */
+/* The check of a sweep. `packed` has each branch's specification as bytes, to find branches that are the same. */
 struct checking {
     struct bit_sweep_file *file;
     struct bit_sweep_branches *branches;
     struct bit_sweep_facts *facts;
-    struct bit_problems *own; /* of one branch */
+    struct bit_problems *own; /* problems of the branch that is being checked */
     struct packed {
         uint8_t *bytes;
         size_t count;
     } * packed;
 };
 
-/* ---- whose fault it is */
+/* ---- places of problems */
 
 static const struct bit_sweep_set *set_of(const struct bit_sweep_branch *b, const char *field)
 {
@@ -43,7 +43,7 @@ static bool is_told(const struct bit_problems *p, const char *field, const char 
     return false;
 }
 
-/* Whether it is the key that cannot be: then every value of it meets with the same. */
+/* Whether the key itself is wrong: then every value of it has the same problem. */
 static bool is_of_key(const struct bit_sweep_set *set)
 {
     static const Bit__RunSpec empty = BIT__RUN_SPEC__INIT;
@@ -58,7 +58,7 @@ static bool is_of_key(const struct bit_sweep_set *set)
     return wrong;
 }
 
-/* A value that this branch has is wrong where it stands, once; anything else is the specification's. */
+/* A problem of a field that the branch sets is reported at the branch's value, once; any other at the specification. */
 static void blame(const struct checking *k, const struct bit_sweep_branch *b, const struct bit_problem *p)
 {
     struct bit_sweep_file *f = k->file;
@@ -99,7 +99,7 @@ static int set_all(const struct checking *k, const struct bit_sweep_branch *b, B
                          "it is read once, and cannot vary: model.preset and init_from can");
         err = BIT_ESPEC;
     }
-    if (err == 0 && spec->name == NULL && (spec->name = strdup("branch")) == NULL) /* bitd names it */
+    if (err == 0 && spec->name == NULL && (spec->name = strdup("branch")) == NULL) /* bitd gives the real name */
         err = bit_fail(-ENOMEM, "a branch");
     return err;
 }
@@ -131,7 +131,7 @@ static int add_set(struct bit_sweep_branch *b, const char *key, uint64_t value)
     return 0;
 }
 
-/* What the branch has, and as much more as its seed is above the first. */
+/* Seed n adds n - 1 to both seeds of the specification. */
 static int add_seed(struct bit_sweep_branch *b, Bit__RunSpec *spec)
 {
     int err;
@@ -158,7 +158,7 @@ static int pack(struct checking *k, size_t which, Bit__RunSpec *spec)
     return 0;
 }
 
-/* One that is there already, under another label. */
+/* Reports an earlier branch that is the same run under another label. */
 static void find_same(const struct checking *k, size_t which)
 {
     const struct bit_sweep_branch *b = &k->branches->item[which];
@@ -177,7 +177,7 @@ static int check_branch(struct checking *k, size_t which)
     struct bit_sweep_branch *b = &k->branches->item[which];
     Bit__RunSpec *spec = bit_msg_clone(k->file->base);
 
-    *k->own = k->file->base_problems; /* where the fields of the specification stand */
+    *k->own = k->file->base_problems; /* for the positions of the specification's fields */
     k->own->count = 0;
     int err = spec == NULL ? bit_fail(-ENOMEM, "a branch") : set_all(k, b, spec);
     if (err == 0)

@@ -30,7 +30,7 @@ bool bit_sweep_keys_overlap(const char *a, const char *b)
 
 /* ---- --vary */
 
-/* Bytes up to the next comma that parts values. */
+/* Bytes up to the next comma that separates values. */
 static size_t value_bytes(const char *text)
 {
     size_t depth = 0, i = 0;
@@ -92,15 +92,15 @@ int bit_sweep_vary_parse(const char *text, Bit__SweepVary **out)
     return err;
 }
 
-/* ---- what is combined */
+/* ---- axes */
 
-/* One of the fields that vary: a grid's, or --vary's. */
+/* A field that varies, in a grid or by --vary. */
 struct axis {
     const Bit__SweepVary *vary;
-    char path[64]; /* of it in the file; empty: on the command line */
+    char path[64]; /* its path in the sweep's file; empty: on the command line */
 };
 
-/* The axes of one grid, with those of --vary behind. */
+/* The axes of a grid, then those of --vary. */
 struct axes {
     struct axis *item;
     size_t count;
@@ -114,7 +114,7 @@ struct expansion {
     uint32_t seeds;
 };
 
-/* A position beside the file's, for what --vary says. */
+/* The position in the file; 0 for --vary. */
 static void find(const struct expansion *e, const char *path, int *line, int *column)
 {
     *line = *column = 0;
@@ -151,7 +151,7 @@ static void check_axis(const struct expansion *e, const struct axes *a, size_t w
             complain(e, axis->path, "%s varies twice: one of its values would undo the other", axis->vary->field);
 }
 
-/* Their number of combinations; 0: too many. */
+/* The number of combinations; 0: too many. */
 static size_t combinations(const struct axes *a)
 {
     size_t all = 1;
@@ -186,7 +186,7 @@ static struct bit_sweep_branch *new_branch(struct expansion *e, size_t sets)
     return branch;
 }
 
-/* value's place is the branch's, too, so that one that is there twice is said where it stands. */
+/* The value's place becomes the branch's, too, for the message about a branch that is there twice. */
 static int add_set(const struct expansion *e, struct bit_sweep_branch *b, const char *path, const char *key,
                    const char *value)
 {
@@ -205,7 +205,7 @@ static int add_set(const struct expansion *e, struct bit_sweep_branch *b, const 
     return 0;
 }
 
-/* The combination of this number: the last axis goes fastest. */
+/* Adds the assignments of combination `number`; the last axis varies fastest. */
 static int add_axes(const struct expansion *e, struct bit_sweep_branch *b, const struct axes *a, size_t number)
 {
     size_t below = combinations(a);
@@ -263,7 +263,7 @@ static void check_single(const struct expansion *e, const Bit__SweepSingle *s, s
         complain(e, path, "a label has 1 to 128 bytes");
 }
 
-/* A branch by itself, once for each combination of --vary. */
+/* Adds a single branch, once for each combination of --vary. */
 static int add_single(struct expansion *e, const Bit__SweepSingle *s, size_t number)
 {
     struct axis room[BIT_SWEEP_VARIES_MAX];

@@ -29,7 +29,7 @@ static bool ends_with(const char *text, const char *tail)
 
 /* ---- files */
 
-/* The folder that a file is in; of a pipe the one that we are in. Heap; NULL with the failure noted. */
+/* The folder of a file; for a pipe the current one. Heap; NULL with the failure noted. */
 static char *folder_of(const char *path)
 {
     struct stat st;
@@ -49,7 +49,7 @@ static char *folder_of(const char *path)
     return folder;
 }
 
-/* One byte more than may be, so that a longer file shows. */
+/* Reads one byte more than allowed, so that the parser sees that a file is too long. */
 static int read_text(const char *path, char **out, size_t *bytes)
 {
     FILE *f = fopen(path, "re");
@@ -100,7 +100,7 @@ static int load_base(struct bit_sweep_file *f)
     return bit_spec_load(f->base_path, &f->base, &f->base_problems);
 }
 
-/* `from` is relative to the sweep's folder, and messages name it as it can be opened from here. */
+/* `from` is relative to the sweep's folder; messages name it as a path from the current folder. */
 static int load_from(struct bit_sweep_file *f)
 {
     char *copy = strdup(f->path);
@@ -162,7 +162,7 @@ int bit_sweep_file_set(struct bit_sweep_file *f, const char *assignment)
     return bit_spec_set(f->base, assignment, f->base_path != NULL ? &f->base_problems : &f->problems);
 }
 
-/* ---- what is wrong with it */
+/* ---- problems */
 
 void bit_sweep_file_blame(struct bit_sweep_file *f, const char *field, const char *text)
 {

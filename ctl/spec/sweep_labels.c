@@ -9,10 +9,10 @@
 #include "proto/err.h"
 #include "proto/format.h"
 
-#define VALUE_BYTES 40 /* of a value that a label shows */
+#define VALUE_BYTES 40 /* of a value at most */
 
 struct keys {
-    const char **item; /* assignments that begin with the key */
+    const char **item; /* for each key an assignment that begins with it */
     size_t count;
 };
 
@@ -31,7 +31,7 @@ static const char *assignment_of(const struct bit_sweep_branch *b, const char *k
     return NULL;
 }
 
-/* Whether a branch has another value of it than another one, or none. */
+/* Whether some branch has another value of the key, or none. */
 static bool varies(const struct bit_sweep_branches *b, const char *key)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -66,7 +66,7 @@ static int collect(const struct bit_sweep_branches *b, struct keys *k)
     return 0;
 }
 
-/* Whether the last `bytes` of the key, behind a dot, are the end of another key, too. */
+/* Whether `from`, the last `bytes` of the key, is also the end of another key. */
 static bool is_ambiguous(const struct keys *k, const char *key, const char *from, size_t bytes)
 {
     for (size_t i = 0; i < k->count; i++) {
@@ -79,7 +79,7 @@ static bool is_ambiguous(const struct keys *k, const char *key, const char *from
     return false;
 }
 
-/* As few of the key's last names as tell it apart. */
+/* The shortest unique end of the key, in whole names. */
 static const char *shorten(const struct keys *k, const char *key)
 {
     const char *from = key + bit_sweep_key(key), *end = from;
@@ -93,7 +93,7 @@ static const char *shorten(const struct keys *k, const char *key)
     return from;
 }
 
-/* Without quotes; of a path the last name. */
+/* Adds a value without its quotes; of a path only the last name. */
 static void add_value(char *label, size_t room, const char *value)
 {
     const size_t all = strlen(value);

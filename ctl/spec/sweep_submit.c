@@ -11,7 +11,7 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-/* ---- read */
+/* ---- reading */
 
 static int refuse_one(struct bit_cli *cli, const char *path, const struct bit_problems *problems, bool submits, int err)
 {
@@ -31,14 +31,16 @@ static void move_all(struct bit_problems *from, struct bit_problems *to)
 {
     for (int i = 0; i < bit_problems_kept(from); i++) {
         const struct bit_problem *p = &from->item[i];
-        if (p->line == 0) /* it stands in no file, and no field of this one answers for it */
+        if (p->line == 0) /* in no file; remove the place that the field has in the other file */
             bit_problems_place(to, p->field, 0, 0);
         bit_problems_add(to, p->field, p->line, p->column, "%s", p->text);
     }
     from->count = 0;
 }
 
-/* Those of the specification's file first; as JSON, and of one file, all in one. */
+/*
+ * Prints problems of the specification's file, then of the sweep's; all together as JSON, or if there is only one file.
+ */
 static int refuse(struct bit_cli *cli, struct bit_sweep_submit *s, int err)
 {
     struct bit_sweep_file *f = &s->file;
@@ -65,7 +67,7 @@ static void choose_name(struct bit_sweep_submit *s)
         bit_sweep_file_name(f, s->name_used);
 }
 
-/* A field that --set gives and the branches give otherwise is a mistake in one of them. */
+/* A field set by --set and by the branches is a mistake: the branches would undo --set. */
 static void check_sets(struct bit_sweep_submit *s)
 {
     for (size_t i = 0; i < s->set_count; i++)
@@ -119,9 +121,9 @@ int bit_sweep_submit_read(struct bit_cli *cli, struct bit_sweep_submit *s)
     return s->file.problems.count + s->file.base_problems.count > 0 ? refuse(cli, s, err) : bit_failure_print(cli, err);
 }
 
-/* ---- asked for */
+/* ---- request */
 
-/* Borrows from s. */
+/* A request that borrows from s. */
 struct asked {
     Bit__SweepRequest m;
     Bit__SweepBranchAsked *branch, **list;

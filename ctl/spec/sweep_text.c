@@ -28,7 +28,7 @@ static int print_text(const struct bit_cli *cli, const Bit__SweepReply *s, const
     return 0;
 }
 
-/* Borrows from the reply. */
+/* spec borrows from the reply. */
 static int print(struct bit_cli *cli, Bit__SweepReply *s, Bit__SweepSingle *branch, Bit__SweepSingle **list)
 {
     Bit__SweepSpec spec = BIT__SWEEP_SPEC__INIT;

@@ -31,7 +31,7 @@ static uint32_t find_child(const struct bit_added_tokens *set, uint32_t node, ui
     return child;
 }
 
-/* The node of a content, made where it is not there. */
+/* Find the node of a content; missing nodes are created. */
 static int grow(struct bit_added_tokens *set, const uint8_t *content, size_t bytes, uint32_t *out)
 {
     uint32_t node = set->root[content[0]];

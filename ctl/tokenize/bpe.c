@@ -7,10 +7,10 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-#define SHORT_MAX    48 /* bytes of a piece that is merged by scanning; longer ones take a heap */
+#define SHORT_MAX    48 /* pieces up to this many bytes are merged by scanning, longer ones with a heap */
 #define CACHE_SETS   (1u << 16)
-#define CACHE_BYTES  14 /* of a piece that is remembered ... */
-#define CACHE_TOKENS 4  /* ... and its ids: two slots are a cache line */
+#define CACHE_BYTES  14 /* longest piece that is cached ... */
+#define CACHE_TOKENS 4  /* ... and how many ids it may have: two slots fill a cache line */
 
 struct slot {
     uint8_t length, count;
@@ -18,19 +18,19 @@ struct slot {
     uint32_t id[CACHE_TOKENS];
 };
 
-/* Two slots a set, the one used last in front. */
+/* Two slots; way[0] was used last. */
 struct set {
     struct slot way[2];
 };
 _Static_assert(sizeof(struct set) == 64, "a set is a cache line");
 
-/* A token of a long piece while it is merged; a list, so that joining two costs the same wherever they are. */
+/* A token of a long piece while it is merged. Symbols are linked, so that joining two takes constant time. */
 struct symbol {
-    uint32_t id; /* BIT_BPE_NONE once it is part of the one before */
+    uint32_t id; /* BIT_BPE_NONE once it is joined to the one before */
     int32_t before, after;
 };
 
-/* A merge that may be done: an order by rank, then by place, in one number. */
+/* A possible merge. The key orders candidates by rank, then by place. */
 struct candidate {
     uint64_t key; /* rank << 32 | place of the left symbol */
     uint32_t left, right;
@@ -62,7 +62,7 @@ static inline const struct bit_bpe_merge *find_merge(const struct bit_bpe *bpe, 
     }
 }
 
-/* A power of two that is at most half full with `count`. */
+/* The smallest power of two, at least 16, that `count` entries fill at most half. */
 static size_t table_size(size_t count)
 {
     size_t size = 16;
@@ -197,7 +197,7 @@ static inline uint64_t merge_of(const struct bit_bpe *bpe, uint32_t left, uint32
     return m == NULL ? UINT64_MAX : (uint64_t)m->rank << 32 | m->id;
 }
 
-/* Scan for the lowest rank, join, close the gap. ids has room for `bytes`. Returns how many are left. */
+/* Find the lowest rank, join the pair, close the gap; repeat. ids has room for `bytes`. Returns how many are left. */
 static size_t merge_short(const struct bit_bpe *bpe, const uint8_t *piece, size_t bytes, uint32_t *ids)
 {
     uint64_t merge[SHORT_MAX]; /* of ids[i] and ids[i + 1]: rank << 32 | id */
@@ -253,8 +253,10 @@ static struct candidate heap_pop(struct bit_bpe_scratch *s)
     return top;
 }
 
-/* Offer the merge of the symbol at `left` with its neighbour. Each merge offers two and takes away one symbol, so 3n
- * candidates bound the heap. */
+/*
+ * Push the merge of the symbol at `left` with its right neighbour as a candidate. Each merge pushes two candidates and
+ * removes one symbol, so the heap never has more than 3n.
+ */
 static void offer(const struct bit_bpe *bpe, struct bit_bpe_scratch *s, int32_t left)
 {
     int32_t right = s->symbols[left].after;
@@ -267,7 +269,7 @@ static void offer(const struct bit_bpe *bpe, struct bit_bpe_scratch *s, int32_t 
             s, (struct candidate){(uint64_t)m->rank << 32 | (uint32_t)left, s->symbols[left].id, s->symbols[right].id});
 }
 
-/* Do the merge unless one of the two has changed since it was offered. */
+/* Apply the merge, unless one of the two symbols has changed since it was pushed. */
 static void take(const struct bit_bpe *bpe, struct bit_bpe_scratch *s, struct candidate c)
 {
     int32_t left = (int32_t)(uint32_t)c.key, right = s->symbols[left].after;

@@ -19,7 +19,7 @@ static int reserve(struct bit_codeset *set, size_t count)
     return 0;
 }
 
-/* Where the first range stands whose last code point is c or above. */
+/* Index of the first range whose last code point is >= c. */
 static size_t find(const struct bit_codeset *set, uint32_t c)
 {
     size_t low = 0, high = set->count;
@@ -34,7 +34,7 @@ static size_t find(const struct bit_codeset *set, uint32_t c)
     return low;
 }
 
-/* One range takes the place of all that it overlaps or touches. */
+/* One range replaces all that it overlaps or touches. */
 int bit_codeset_add(struct bit_codeset *set, uint32_t first, uint32_t last)
 {
     int err = reserve(set, set->count + 1);
@@ -53,7 +53,7 @@ int bit_codeset_add(struct bit_codeset *set, uint32_t first, uint32_t last)
     return 0;
 }
 
-/* Append after the last range, which may not be above `first`. */
+/* Append a range; its `first` must not be below that of the last range. */
 static void append(struct bit_codeset *set, uint32_t first, uint32_t last)
 {
     struct bit_code_range *end = set->count > 0 ? &set->ranges[set->count - 1] : NULL;

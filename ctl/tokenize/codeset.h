@@ -8,7 +8,7 @@
 
 #define BIT_CODE_LAST 0x10ffffu
 
-/* Zero is the empty set. Ranges are in order, and no two overlap or touch. */
+/* A zeroed struct is the empty set. Ranges are in ascending order; no two overlap or touch. */
 struct bit_codeset {
     struct bit_code_range {
         uint32_t first, last;
@@ -16,11 +16,11 @@ struct bit_codeset {
     size_t count, room;
 };
 
-/* All return 0 or -ENOMEM; *set changes only when they return 0. first <= last <= BIT_CODE_LAST. */
+/* All return 0 or -ENOMEM; *set is unchanged on failure. first <= last <= BIT_CODE_LAST. */
 int bit_codeset_add(struct bit_codeset *set, uint32_t first, uint32_t last);
 int bit_codeset_unite(struct bit_codeset *set, const struct bit_codeset *other);
 int bit_codeset_intersect(struct bit_codeset *set, const struct bit_codeset *other);
-/** What is not in it. */
+/** Replace the set by its complement. */
 int bit_codeset_invert(struct bit_codeset *set);
 
 bool bit_codeset_has(const struct bit_codeset *set, uint32_t c);

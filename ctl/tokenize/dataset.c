@@ -40,7 +40,7 @@ static bool has(const struct bit_dataset *d, const char *name)
     return faccessat(d->folder, name, F_OK, 0) == 0;
 }
 
-/* Is this the name of one of our files, but not of one that is finished? */
+/* Whether this is the name of one of our files that is not finished. */
 static bool is_left_over(const char *name, size_t finished)
 {
     static const char *const ends[] = {"npy", "csv.gz", "npy.partial", "csv.gz.partial"};
@@ -59,7 +59,7 @@ static bool is_left_over(const char *name, size_t finished)
     return false;
 }
 
-/* Remove what no line of the ledger vouches for: half-written files, and those renamed just before a crash. */
+/* Remove files that have no line in the ledger: half-written ones, and those renamed just before a crash. */
 static int remove_left_over(const struct bit_dataset *d, size_t finished)
 {
     int copy = fcntl(d->folder, F_DUPFD_CLOEXEC, 0), err = 0;
@@ -71,7 +71,7 @@ static int remove_left_over(const struct bit_dataset *d, size_t finished)
             close(copy);
         return err;
     }
-    rewinddir(dir); /* the copy shares its place with the descriptor it is of */
+    rewinddir(dir); /* the duplicated descriptor shares its position with the original */
     for (const struct dirent *entry; err == 0 && (entry = readdir(dir)) != NULL;) {
         if (is_left_over(entry->d_name, finished) && unlinkat(d->folder, entry->d_name, 0) < 0)
             err = fail_file(d, entry->d_name);
@@ -80,14 +80,14 @@ static int remove_left_over(const struct bit_dataset *d, size_t finished)
     return err;
 }
 
-/* ---- begin, or go on */
+/* ---- begin or continue */
 
 static int remove_file(const struct bit_dataset *d, const char *name)
 {
     return unlinkat(d->folder, name, 0) < 0 && errno != ENOENT ? fail_file(d, name) : 0;
 }
 
-/* The ledger goes before the files it vouches for. */
+/* The ledger is removed before the files that it lists. */
 static int begin_anew(struct bit_dataset *d)
 {
     int err = remove_file(d, BIT_DATASET_META);
@@ -289,7 +289,7 @@ int bit_dataset_finish(struct bit_dataset *d, const struct bit_ledger_mark *end,
     return err;
 }
 
-/* Best effort: what stays is removed by the call that goes on. */
+/* Best effort: files that remain are removed by the call that continues. */
 static void leave_finished(struct bit_dataset *d)
 {
     size_t count;

@@ -9,14 +9,14 @@
 #include "proto/err.h"
 #include "proto/utf8.h"
 
-/* A string between its quotes, as the line has it. */
+/* A string between its quotes, still escaped. */
 struct span {
     const uint8_t *begin;
     size_t bytes;
     bool escaped, present;
 };
 
-/* Every function below returns false at the first mistake, with `at` on it. The line is valid UTF-8 by then. */
+/* Every function below returns false at the first error, with `at` on it. The line is valid UTF-8. */
 struct cursor {
     const uint8_t *at, *end;
     int depth;
@@ -68,7 +68,7 @@ static int hex_digit(uint8_t c)
                                   : -1;
 }
 
-/* The four digits at s, -1 if they are none. */
+/* The value of four hexadecimal digits at s, -1 if they are not digits. */
 static int hex4(const uint8_t *s, const uint8_t *end)
 {
     int value = 0;
@@ -84,7 +84,7 @@ static int hex4(const uint8_t *s, const uint8_t *end)
     return value;
 }
 
-/* What stands after a backslash; a high surrogate needs its low one at once. */
+/* Skip an escape, at the character after the backslash; a low surrogate must directly follow a high one. */
 static bool skip_escape(struct cursor *c)
 {
     int unit;
@@ -182,7 +182,7 @@ static bool skip_array(struct cursor *c)
     return take(c, ']');
 }
 
-/* "key": up to the value. */
+/* Read `"key":` and move to the value. */
 static bool take_key(struct cursor *c, struct span *key)
 {
     skip_space(c);
@@ -248,7 +248,7 @@ static bool skip_value(struct cursor *c)
 
 /* ---- strings */
 
-/* Undo the escapes of s, which the grammar has accepted. Writes no more than it reads. */
+/* Undo the escapes of s, which has passed the grammar. Writes no more bytes than it reads. */
 static size_t unescape(const struct span *s, uint8_t *out)
 {
     const uint8_t *at = s->begin, *end = at + s->bytes;
@@ -328,7 +328,7 @@ static bool key_is(const struct span *key, const char *name)
 
 /* ---- document */
 
-/* A member's value: a string is kept, a number is kept as it is written if numbers may be, other kinds are passed. */
+/* Read a member's value: a string is kept; a number is kept as written if `numbers`; other values are skipped. */
 static bool take_member(struct cursor *c, bool numbers, struct span *out)
 {
     const uint8_t *begin = c->at;

@@ -87,7 +87,7 @@ static int encode_line(struct bit_block_encoder *e, uint64_t line, const uint8_t
         out, &(struct bit_encoded_line){.line = line, .fault = (enum bit_document_fault)fault, .column = at + 1});
 }
 
-/* Ids as the file has them. */
+/* Write the ids in the byte order and width of the token file. */
 static int pack(struct bit_encoded *out, unsigned token_bytes)
 {
     const struct bit_ids *ids = &out->scratch;

@@ -12,7 +12,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define DEPTH_MAX 64 /* folders within folders */
+#define DEPTH_MAX 64 /* nesting depth of folders */
 
 static int add_file(struct bit_inputs *inputs, const char *path, const struct stat *st)
 {
@@ -46,7 +46,7 @@ static bool ends_with(const char *name, size_t length, const char *end)
     return length >= n && strncmp(name + length - n, end, n) == 0;
 }
 
-/* Is this the name of a file of documents? */
+/* Whether this is the name of a file of documents. */
 static bool is_document_name(const char *name)
 {
     static const char *const packed[] = {".gz", ".zst", ".zstd"};
@@ -82,7 +82,7 @@ static int add_entry(struct bit_inputs *inputs, const char *folder, const char *
     return 0;
 }
 
-/* The order of bytes, whatever the locale. */
+/* Byte order, in any locale. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -107,7 +107,7 @@ static int add_folder(struct bit_inputs *inputs, const char *folder, int depth)
     return err;
 }
 
-/* A path that exists. */
+/* Add a path that exists. */
 static int add_path(struct bit_inputs *inputs, const char *path)
 {
     struct stat st;

@@ -44,7 +44,7 @@ static int head_reserve(struct bit_ledger_head *head, size_t more)
     return 0;
 }
 
-/* Append a line, its checksum first, with what would break it into two escaped. */
+/* Append a line after its checksum; newlines and backslashes in it are escaped. */
 static int head_put(struct bit_ledger_head *head, const char *line)
 {
     int err = head_reserve(head, CRC_CHARS + 2 * strlen(line) + 2);
@@ -93,7 +93,7 @@ void bit_ledger_head_finish(struct bit_ledger_head *head)
 
 /* ---- reading */
 
-/* The length of the line at text, without its newline, if it is whole and its checksum holds; else -1. */
+/* The length of the line at text, without its newline; -1 if the line is torn or its checksum is wrong. */
 static ssize_t line_length(const char *text, size_t bytes)
 {
     const char *end = memchr(text, '\n', bytes);
@@ -145,7 +145,7 @@ static int reserve_part(struct bit_ledger *l)
     return 0;
 }
 
-/* The lines after the head. Cuts the file after the last whole one. */
+/* Read the lines after the head, and truncate the file after the last whole one. */
 static int read_parts(struct bit_ledger *l, const char *text, size_t bytes, size_t at)
 {
     while (at < bytes) {
@@ -167,7 +167,7 @@ static int read_parts(struct bit_ledger *l, const char *text, size_t bytes, size
     return lseek(l->fd, (off_t)at, SEEK_SET) < 0 ? fail_ledger(l->name) : 0;
 }
 
-/* Say in which line this head and that of the file part. */
+/* Report the line in which this head and that of the file differ. `at` is the first byte that differs. */
 static int differs(const struct bit_ledger *l, const char *text, const struct bit_ledger_head *head, size_t at)
 {
     size_t begin = at;

@@ -20,15 +20,15 @@ struct bit_line_blocks {
     const char *path;
     int fd;
     enum packing packing;
-    uint8_t *input; /* INPUT_BYTES as the file has them */
+    uint8_t *input; /* INPUT_BYTES of raw file data */
     size_t input_at, input_bytes;
-    uint64_t offset; /* in the file, of what follows input */
+    uint64_t offset; /* file offset after the bytes in input */
     bool at_end;     /* of the file */
-    bool in_frame;   /* a gzip member or zstd frame is not complete */
+    bool in_frame;   /* inside a gzip member or zstd frame */
     z_stream gzip;
     bool gzip_open;
     ZSTD_DStream *zstd;
-    uint8_t *carry; /* the beginning of the next block */
+    uint8_t *carry; /* start of the next block */
     size_t carry_bytes, carry_room;
     uint64_t next_line;
 };
@@ -73,7 +73,7 @@ static int open_packing(struct bit_line_blocks *l)
         return err;
     if (l->input_bytes >= sizeof gzip && memcmp(l->input, gzip, sizeof gzip) == 0) {
         l->packing = GZIP;
-        if (inflateInit2(&l->gzip, 15 + 16) != Z_OK) /* 16: with gzip's header and checksum */
+        if (inflateInit2(&l->gzip, 15 + 16) != Z_OK) /* 16: expect gzip's header and checksum */
             return bit_fail(-ENOMEM, "'%s': gzip", l->path);
         l->gzip_open = true;
     } else if (l->input_bytes >= sizeof zstd &&
@@ -86,7 +86,7 @@ static int open_packing(struct bit_line_blocks *l)
     return 0;
 }
 
-/* ---- unpacking: fill out[0..room), return the bytes, 0 at the end */
+/* ---- unpacking: each function fills out[0..room) and returns the number of bytes, 0 at the end */
 
 static ssize_t read_plain(struct bit_line_blocks *l, uint8_t *out, size_t room)
 {
@@ -97,7 +97,7 @@ static ssize_t read_plain(struct bit_line_blocks *l, uint8_t *out, size_t room)
     return (ssize_t)n;
 }
 
-/* Between members: zeros may pad the end of the file, anything else must be a member. */
+/* Between members: zeros may pad the end of the file; anything else must be another member. */
 static int begin_member(struct bit_line_blocks *l)
 {
     if (l->input[l->input_at] == 0) {
@@ -196,7 +196,7 @@ static int keep(struct bit_line_blocks *l, const uint8_t *data, size_t bytes)
     return 0;
 }
 
-/* The block is the beginning of one line that is too long: keep a byte more than the maximum, drop the rest of it. */
+/* The block is the start of a line that is too long: keep one byte more than the maximum, drop the rest of the line. */
 static int drop_line(struct bit_line_blocks *l, struct bit_line_block *block)
 {
     int err = reserve(&block->data, &block->room, (size_t)BIT_LINE_BYTES_MAX + 1 + INPUT_BYTES, l->path);

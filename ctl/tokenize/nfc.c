@@ -9,15 +9,17 @@
 #include "proto/err.h"
 #include "proto/utf8.h"
 
-#define DECOMPOSED_MAX 4 /* characters that one may become */
+#define DECOMPOSED_MAX 4 /* most characters in one decomposition */
 
-/* A stretch of the text that is normalised by itself: it starts and ends at a character that is a starter, is stable
- * and so never joins what stands before it. */
+/*
+ * A part of the text that can be normalised alone: it starts at, and ends before, a starter that is stable and so
+ * never joins the character before it.
+ */
 struct stretch {
     size_t begin, end;
 };
 
-/* Bytes of ASCII at s, in steps of 8. */
+/* Number of ASCII bytes at s, rounded down to a multiple of 8. */
 static inline size_t ascii_bytes(const uint8_t *s, size_t bytes)
 {
     uint64_t word;
@@ -31,7 +33,7 @@ static inline size_t ascii_bytes(const uint8_t *s, size_t bytes)
     return at;
 }
 
-/* The next stretch at or after `from` that is not in form C. False if there is none. */
+/* Find the next stretch at or after `from` that may not be in form C. False if there is none. */
 static bool find_stretch(const uint8_t *s, size_t bytes, size_t from, struct stretch *out)
 {
     size_t begin = from, at = from, step;
@@ -93,7 +95,7 @@ static int reserve_text(struct bit_nfc *nfc, size_t room)
     return 0;
 }
 
-/* The full decomposition of c, by following the first part of each step. Returns how many it wrote. */
+/* The full canonical decomposition of c: repeatedly decomposes the first part. Returns the number of characters. */
 static size_t decompose(uint32_t c, struct bit_nfc_char *out)
 {
     uint32_t part[2], tail[DECOMPOSED_MAX];
@@ -113,7 +115,7 @@ static size_t decompose(uint32_t c, struct bit_nfc_char *out)
     return count;
 }
 
-/* Stable order by combining class of a run without starters: by insertion if short, by counting if not. */
+/* Sort a run of non-starters stably by combining class: short runs by insertion, longer ones by counting. */
 static void order_run(struct bit_nfc_char *run, struct bit_nfc_char *sorted, size_t count)
 {
     size_t place[257] = {0};
@@ -150,8 +152,10 @@ static void order(struct bit_nfc *nfc, size_t count)
     }
 }
 
-/* Join characters to the last starter where nothing of the same or a higher class stands between. Returns how many are
- * left. */
+/*
+ * Join characters to the last starter where no character between has the same or a higher class. Returns how many are
+ * left.
+ */
 static size_t compose(struct bit_nfc_char *chars, size_t count)
 {
     size_t starter = SIZE_MAX, kept = 0;

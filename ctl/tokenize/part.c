@@ -21,7 +21,7 @@ struct bit_part {
     size_t number;
     uint64_t tokens, documents;
     uint32_t crc;
-    int tokens_fd; /* -1: no part is under way */
+    int tokens_fd; /* -1: no part is open */
     int index_fd;
     gzFile index;
     size_t buffered;
@@ -68,7 +68,7 @@ static int open_file(const struct bit_part *p, const char *end, int *fd)
     return *fd < 0 ? fail_file(p, end) : 0;
 }
 
-/* zlib closes the descriptor it has; the sync after that needs another. */
+/* gzclose closes the descriptor it was given; fsync after that needs another one. */
 static int open_index(struct bit_part *p)
 {
     int copy = fcntl(p->index_fd, F_DUPFD_CLOEXEC, 0);
@@ -153,7 +153,7 @@ static int put(struct bit_part *p, const void *data, size_t bytes)
                            : bit_fail(-EIO, "'%s': document index: %s", p->folder_name, why);
 }
 
-/* A field as Python's csv.writer has it: in quotes if it holds a comma, a quote or a line end. */
+/* Write a field as Python's csv.writer does: in quotes if it contains a comma, a quote or a line end. */
 static int put_field(struct bit_part *p, const uint8_t *field, size_t bytes)
 {
     bool quote = false;

@@ -7,7 +7,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* What a step hands its pieces to: the next step, or at the end the caller. */
+/* Where a step sends its pieces: to the next step, the last one to the caller. */
 struct walk {
     const struct bit_pretokenizer *p;
     struct bit_pretokenize_scratch *scratch;
@@ -52,7 +52,7 @@ static inline bool is_digit_at(const uint8_t *s, size_t *step)
     return s[0] >= '0' && s[0] <= '9';
 }
 
-/* Where the run of `class` that covers s[at] or begins there ends. */
+/* The end of the run of `class` from s[at] on; `at` itself if the character there is of another class. */
 static inline size_t run_end(const uint8_t *s, size_t bytes, size_t at, enum bit_unicode_class class)
 {
     size_t step;
@@ -62,7 +62,7 @@ static inline size_t run_end(const uint8_t *s, size_t bytes, size_t at, enum bit
     return at;
 }
 
-/* Length of 's 't 're 've 'm 'll 'd at s, which begins with an apostrophe; 0 if it is none of them. */
+/* Length of 's 't 're 've 'm 'll 'd at s, which begins with an apostrophe; 0 if it is none of these. */
 static size_t contraction(const uint8_t *s, size_t bytes)
 {
     if (bytes < 2)
@@ -83,8 +83,10 @@ static size_t contraction(const uint8_t *s, size_t bytes)
     }
 }
 
-/* A run of spaces that ends the text is one piece. Before anything else its last character stays out of it, to begin
- * the next piece, unless it is the only one. */
+/*
+ * White space at the end of the text is one piece. Elsewhere the last character of a run is left for the next piece,
+ * unless it is the only one.
+ */
 static size_t space_end(const uint8_t *s, size_t bytes, size_t at)
 {
     size_t step, last = at, end = at;
@@ -149,7 +151,7 @@ static int regex_piece(const struct walk *w, int step, const uint8_t *s, size_t 
     return run_step(w, step + 1, s, bytes);
 }
 
-/* Where the character stands that is `count` after the one at s[at]. */
+/* The position `count` characters after s[at]. */
 static size_t skip(const uint8_t *s, size_t at, size_t count)
 {
     while (count-- > 0)
@@ -157,7 +159,7 @@ static size_t skip(const uint8_t *s, size_t at, size_t count)
     return at;
 }
 
-/* A match of nothing cuts, too. */
+/* An empty match cuts too. */
 static int run_regex(const struct walk *w, int step, const uint8_t *s, size_t bytes)
 {
     struct bit_regex_search *search = &w->scratch->search[step];
@@ -175,7 +177,7 @@ static int run_regex(const struct walk *w, int step, const uint8_t *s, size_t by
     return err < 0 ? err : regex_piece(w, step, s + done, bytes - done, false);
 }
 
-/* Where the run of digits, or of anything else, that begins at s[at] ends. */
+/* The end of the run of digits, or of other characters, that begins at s[at]. */
 static size_t digits_end(const uint8_t *s, size_t bytes, size_t at, bool single)
 {
     size_t width;

@@ -6,10 +6,10 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* Which rows of property_runs a property takes in. */
+/* Which rows of property_runs belong to a property. */
 struct selection {
-    uint32_t categories; /* a bit each */
-    uint8_t flags;       /* any of them */
+    uint32_t categories; /* one bit for each category */
+    uint8_t flags;       /* a row with any of these flags belongs */
     int script;          /* < 0: none */
 };
 
@@ -38,7 +38,7 @@ enum {
     EVERYTHING = (1 << BIT_COUNT(category_names)) - 1,
 };
 
-/* What the two letters of a category do not say, in lower case and without '_'. */
+/* Names other than the two-letter codes of categories, in lower case and without '_'. */
 static const struct {
     const char *name;
     uint32_t categories;
@@ -65,7 +65,7 @@ static const struct {
     {"othernumber", BIT(NO), 0},
     {"p", PUNCTUATION, 0},
     {"punctuation", PUNCTUATION, 0},
-    {"punct", PUNCTUATION, 0}, /* as \p; the name in [[:punct:]] takes the symbols in */
+    {"punct", PUNCTUATION, 0}, /* as in \p; [[:punct:]] includes the symbols too */
     {"s", SYMBOLS, 0},
     {"symbol", SYMBOLS, 0},
     {"mathsymbol", BIT(SM), 0},
@@ -91,7 +91,7 @@ static const struct {
     {"lowercase", 0, LOWERCASE},
 };
 
-/* In lower case, without what does not count. False if that is no name. */
+/* Convert a name to lower case, without spaces, '-' and '_'. False if the result is not a name. */
 static bool plain_name(const char *name, size_t bytes, char out[BIT_PROPERTY_NAME_MAX])
 {
     size_t used = 0;
@@ -147,7 +147,7 @@ static bool find_script(const char *name, struct selection *out)
     return false;
 }
 
-/* White_Space, White_Space without line breaks, and hexadecimal digits are no categories. */
+/* White_Space and hexadecimal digits are not categories. */
 static int add_space(struct bit_codeset *out)
 {
     const struct selection s = {.categories = SPACES, .script = -1};
@@ -185,7 +185,7 @@ int bit_property(const char *name, size_t bytes, struct bit_codeset *out)
 
 /* ---- [[:name:]] */
 
-/* Everything but white space, controls and what is not assigned. */
+/* Everything but white space, controls, surrogates and unassigned code points. */
 static int add_graph(struct bit_codeset *out)
 {
     const struct selection unseen = {.categories = BIT(CC) | BIT(CN) | BIT(CS), .script = -1};
@@ -226,7 +226,7 @@ static int add_ascii(struct bit_codeset *out)
 static const struct {
     const char *name;
     struct selection rows;
-    int (*add)(struct bit_codeset *out); /* in place of rows */
+    int (*add)(struct bit_codeset *out); /* used instead of rows */
 } posix[] = {
     {"alnum", {BIT(ND), ALPHABETIC, -1}, NULL},
     {"alpha", {0, ALPHABETIC, -1}, NULL},

@@ -4,8 +4,8 @@
     pip install --target u16 unicodedata2==16.0.0 regex==2024.11.6
     PYTHONPATH=u16 python3 ctl/tokenize/property_table.py > ctl/tokenize/property_table.h
 
-Both packages have Unicode 16.0, which is that of Oniguruma 6.9.10, the regular expression engine of Hugging Face's
-tokenizers. tests/tokenize/patterns.py holds every property against it.
+Both packages have Unicode 16.0, as does Oniguruma 6.9.10, the regular expression engine of Hugging Face's tokenizers.
+tests/tokenize/patterns.py compares every property with Oniguruma's.
 """
 import sys
 
@@ -27,7 +27,7 @@ def members(pattern):
 
 
 def scripts():
-    """Lists of names, the first of them Unknown, and the script of each code point that is not."""
+    """A list of names for each script, the first being Unknown, and the script of each code point that is not Unknown."""
     names = {}
     for name, number in PROPERTIES["SCRIPT"][1].items():
         if name not in NOT_ONIGURUMAS:
@@ -41,7 +41,7 @@ def scripts():
 
 
 def runs(script):
-    """A row where something changes: first code point, category, flags, script."""
+    """A row for each code point where something changes: first code point, category, flags, script."""
     flagged = [members(pattern) for _, pattern in FLAGS]
     rows, last = [], None
     for c in range(0x110000):
@@ -54,7 +54,7 @@ def runs(script):
 
 
 def fold(c):
-    """As CaseFolding.txt has it, lines C and F; the package leaves the i with and without a dot for Turkish."""
+    """Case folding of CaseFolding.txt, lines C and F; the package does not fold I and dotted I because of Turkish."""
     return {0x49: "i", 0x130: "i\u0307"}.get(c) or engine.fold_case(FOLD, chr(c))
 
 

@@ -20,7 +20,7 @@ struct bit_regex {
 
 /* ---- kinds */
 
-/* The code points cut where any set begins or ends: from first[i] up to first[i + 1] all are of kind[i]. */
+/* The code points, divided where any set begins or ends: those from first[i] to first[i + 1] - 1 are of kind[i]. */
 struct alphabet {
     uint32_t *first;
     uint8_t *kind;
@@ -63,7 +63,7 @@ static int cut(const struct bit_regex_parse *p, struct alphabet *a)
     return 0;
 }
 
-/* Which parts are in the set. Both are in order. */
+/* Mark the parts that are in the set. Parts and ranges are both in order. */
 static void mark(struct alphabet *a, const struct bit_codeset *set)
 {
     size_t range = 0;
@@ -75,7 +75,7 @@ static void mark(struct alphabet *a, const struct bit_codeset *set)
     }
 }
 
-/* What of a kind is in the set becomes a new kind, unless all of it is. */
+/* Split each kind that is only partly in the set: the part inside becomes a new kind. */
 static int tell_apart(struct alphabet *a, const struct bit_codeset *set)
 {
     size_t all[KINDS] = {0}, inside[KINDS] = {0}, becomes[KINDS] = {0};
@@ -105,7 +105,7 @@ static void fill_kinds(const struct alphabet *a, uint8_t kind[BIT_CODE_LAST + 1]
     }
 }
 
-/* ---- PCRE2's pattern */
+/* ---- the pattern for PCRE2 */
 
 struct text {
     char *data;
@@ -129,7 +129,7 @@ static int append(struct text *t, const char *more)
     return 0;
 }
 
-/* A class of bytes: the kinds that a set consists of. */
+/* Append a class of bytes: the kinds of the characters in the set. */
 static int append_class(struct alphabet *a, const struct bit_codeset *set, struct text *out)
 {
     bool has[KINDS + 1] = {false};
@@ -173,7 +173,7 @@ static int compile(const char *text, size_t bytes, pcre2_code **out)
         pcre2_get_error_message(code, reason, sizeof reason);
         return bit_fail(BIT_EDATA, "the pattern does not compile: %s", (const char *)reason);
     }
-    pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE); /* without it, it is only slower */
+    pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE); /* if this fails, matching is only slower */
     return 0;
 }
 
@@ -260,7 +260,7 @@ int bit_regex_begin(struct bit_regex_search *s, const struct bit_regex *regex, c
     return 0;
 }
 
-/* PCRE2's own answer from s->at on. 1, 0 or < 0. */
+/* PCRE2's next match from s->at on. Returns 1, 0 or < 0. */
 static int match(struct bit_regex_search *s)
 {
     int found = pcre2_match(s->regex->code, s->kinds, s->count, s->at, 0, s->match, NULL);

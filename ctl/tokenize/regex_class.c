@@ -1,4 +1,4 @@
-/* What matches one character: escapes, properties, brackets. */
+/* The part of the parser for what matches one character: escapes, properties, brackets. */
 #include <string.h>
 
 #include "ctl/tokenize/property.h"
@@ -17,7 +17,7 @@ static int hexadecimal(uint8_t c)
     return -1;
 }
 
-/* Up to `most` hexadecimal digits. Returns how many. */
+/* Read up to `most` hexadecimal digits. Returns how many there were. */
 static int take_digits(struct bit_regex_parse *p, int most, uint32_t *out)
 {
     int count = 0;
@@ -27,7 +27,7 @@ static int take_digits(struct bit_regex_parse *p, int most, uint32_t *out)
     return count;
 }
 
-/* At the x or u: \x41 (ASCII alone: above it is a byte, not a character), \x{1F600}, \u00e9. */
+/* At the x or u: \x41 (ASCII only: above that it is a byte, not a character), \x{1F600}, \u00e9. */
 static int take_hexadecimal(struct bit_regex_parse *p, uint32_t *c)
 {
     bool braced = bit_regex_peek(p, 0) == 'x' && bit_regex_peek(p, 1) == '{', unicode = *p->at == 'u';
@@ -68,7 +68,7 @@ int bit_regex_take_escape(struct bit_regex_parse *p, uint32_t *c)
     return err < 0 ? err : 1;
 }
 
-/* At the p of \p{name} or \p{^name}; `inverted` says that it was P. */
+/* At the p of \p{name} or \p{^name}; inverted: it was P. */
 static int take_property(struct bit_regex_parse *p, bool inverted, struct bit_codeset *out)
 {
     const uint8_t *close;
@@ -112,11 +112,11 @@ int bit_regex_take_set(struct bit_regex_parse *p, bool in_brackets, struct bit_c
 
 /* ---- brackets */
 
-/* What stands between two && of a class, and what those before it have in common. */
+/* A class in brackets: `set` is the part since the last &&, `common` the intersection of the parts before it. */
 struct class
 {
     struct bit_codeset set, common;
-    bool begun; /* something stands in set */
+    bool begun; /* set has at least one member */
     bool has_common;
 
 };
@@ -140,7 +140,7 @@ static int take_posix(struct bit_regex_parse *p, struct bit_codeset *out)
     return err == 0 && hat ? bit_codeset_invert(out) : err;
 }
 
-/* A set inside of brackets: [..], [:name:], \d and the like. 1, or 0 if a single character stands here. */
+/* Read a set inside of brackets: [..], [:name:], \d and the like. Returns 1, or 0 if a single character is here. */
 static int take_member_set(struct bit_regex_parse *p, struct bit_codeset *out)
 {
     int err;
@@ -158,7 +158,7 @@ static int take_member_set(struct bit_regex_parse *p, struct bit_codeset *out)
     return err;
 }
 
-/* A single character inside of brackets. */
+/* Read a single character inside of brackets. */
 static int take_member(struct bit_regex_parse *p, uint32_t *c)
 {
     if (bit_regex_peek(p, 0) != '\\')
@@ -175,13 +175,13 @@ static int take_member(struct bit_regex_parse *p, uint32_t *c)
     return err < 0 ? err : 0;
 }
 
-/* True if a '-' stands here that does not end the class. */
+/* Whether a '-' is here that does not end the class. */
 static bool at_range(const struct bit_regex_parse *p)
 {
     return bit_regex_peek(p, 0) == '-' && bit_regex_peek(p, 1) != ']';
 }
 
-/* One member: a set, a character, or a range of characters. */
+/* Read one member: a set, a character, or a range of characters. */
 static int take_members(struct bit_regex_parse *p, struct class *class)
 {
     struct bit_codeset set = {0};
@@ -211,7 +211,7 @@ static int take_members(struct bit_regex_parse *p, struct class *class)
     return err;
 }
 
-/* At && or at the end: what was before it is one more part. */
+/* At && or at the end: intersect the part before it with the earlier ones. */
 static int end_part(const struct bit_regex_parse *p, struct class *class)
 {
     int err = 0;
@@ -249,7 +249,7 @@ static int take_parts(struct bit_regex_parse *p, struct class *class)
     return err < 0 ? err : end_part(p, class);
 }
 
-/* Case is folded in the whole class, before it is inverted; in those inside of it, it is not. */
+/* Case is folded over the whole class before it is inverted. Nested classes are not folded separately. */
 static int take_inner(struct bit_regex_parse *p, bool fold, struct bit_codeset *out)
 {
     struct class class = {0};

@@ -1,4 +1,4 @@
-/* Groups, repeats and anchors. */
+/* The part of the parser for groups, repeats and anchors. */
 #include "ctl/tokenize/regex_parse.h"
 
 #include <stdarg.h>
@@ -11,10 +11,10 @@
 #include "proto/err.h"
 #include "proto/utf8.h"
 
-#define REPEAT_MAX 65535 /* PCRE2's */
+#define REPEAT_MAX 65535 /* PCRE2's limit */
 #define LINE_BREAK '\n'
 
-/* ---- for both halves */
+/* ---- shared by the two halves */
 
 int bit_regex_refuse(const struct bit_regex_parse *p, const char *fmt, ...)
 {
@@ -43,7 +43,7 @@ int bit_regex_take(struct bit_regex_parse *p, uint32_t *c)
     return 0;
 }
 
-/* ---- what comes out */
+/* ---- output */
 
 static int reserve_code(struct bit_regex_parse *p, size_t more)
 {
@@ -70,7 +70,7 @@ static int put(struct bit_regex_parse *p, const char *text)
     return 0;
 }
 
-/* "(?:" before what begins at `from`, and ")" after it. */
+/* Put "(?:" before the output that begins at `from`, and ")" after it. */
 static int wrap(struct bit_regex_parse *p, size_t from)
 {
     int err = put(p, ")(?:");
@@ -83,7 +83,7 @@ static int wrap(struct bit_regex_parse *p, size_t from)
     return 0;
 }
 
-/* Finds a set among those there are, or takes it over. */
+/* Find an equal set among the known ones, or move `set` to them. */
 static int number_set(struct bit_regex_parse *p, struct bit_codeset *set, size_t *number)
 {
     for (*number = 0; *number < p->set_count; (*number)++) {
@@ -105,7 +105,7 @@ static int number_set(struct bit_regex_parse *p, struct bit_codeset *set, size_t
     return 0;
 }
 
-/* Takes what set has. */
+/* Takes ownership of what is in set. */
 static int put_set(struct bit_regex_parse *p, struct bit_codeset *set)
 {
     size_t number;
@@ -129,7 +129,7 @@ static int put_char(struct bit_regex_parse *p, uint32_t c)
 
 /* ---- single characters */
 
-/* Under (?i), "ss" matches a sharp s and the reverse; that is refused. */
+/* Under (?i), "ss" would match a sharp s and the reverse; such patterns are refused. */
 static int push_in_a_row(struct bit_regex_parse *p, uint32_t c)
 {
     const size_t room = BIT_COUNT(p->in_a_row);
@@ -189,7 +189,7 @@ static int put_brackets(struct bit_regex_parse *p)
 
 /* ---- anchors */
 
-/* At the beginning of a line, which the end of the text is not. */
+/* ^: at the beginning of a line; the end of the text is never one. */
 static int put_line_begin(struct bit_regex_parse *p)
 {
     int err = put(p, "(?:\\A|(?<=");
@@ -208,7 +208,7 @@ static int put_line_end(struct bit_regex_parse *p)
     return err < 0 ? err : put(p, ")");
 }
 
-/* \Z: at the end, or before the line break that ends the text. */
+/* \Z: at the end of the text, or before a line break that ends it. */
 static int put_last_line_end(struct bit_regex_parse *p)
 {
     int err = put(p, "(?=");
@@ -231,7 +231,7 @@ static int put_around_word(struct bit_regex_parse *p, const char *before, const 
     return err < 0 ? err : put(p, after);
 }
 
-/* \b and \B: between a word's character and none, or not so. */
+/* \b: where exactly one of the two neighbours is a word character; \B: anywhere else. */
 static int put_word_border(struct bit_regex_parse *p, bool border)
 {
     int err = put_around_word(p, "(?:(?<=", ")");
@@ -269,17 +269,17 @@ static int put_any_break(struct bit_regex_parse *p)
 
 /* ---- atoms */
 
-/* What was put last. */
+/* Properties of the item that was put last. */
 struct atom {
-    bool repeatable; /* no anchor */
+    bool repeatable; /* not an anchor */
     bool empty;      /* may match nothing */
-    bool literal;    /* the last of in_a_row */
-    bool ends;       /* an option for the rest of the group: the rest is read */
+    bool literal;    /* it is the last of in_a_row */
+    bool ends;       /* an option for the rest of the group, which was read with it */
 };
 
 static int put_choice(struct bit_regex_parse *p, bool *empty);
 
-/* An escape that matches no character. 1, or 0 if it is none. */
+/* Put an escape that matches a position. Returns 1, or 0 if it is not one. */
 static int put_anchor(struct bit_regex_parse *p, uint8_t letter)
 {
     int err = 0;
@@ -367,7 +367,7 @@ static int put_single(struct bit_regex_parse *p, struct atom *atom)
 
 /* ---- groups */
 
-/* The letters of (?i) and (?m-i:..), up to ':' or ')'. */
+/* Read the letters of (?i) and (?m-i:..), up to ':' or ')'. */
 static int take_options(struct bit_regex_parse *p)
 {
     bool on = true;
@@ -385,7 +385,7 @@ static int take_options(struct bit_regex_parse *p)
     return 0;
 }
 
-/* At the content of a group, to its ')'. */
+/* At the content of a group: read it up to its ')' and past that. */
 static int put_content(struct bit_regex_parse *p, const char *open, bool *empty)
 {
     int err = put(p, open);
@@ -400,7 +400,7 @@ static int put_content(struct bit_regex_parse *p, const char *open, bool *empty)
     return put(p, ")");
 }
 
-/* (?i:..) for its content; (?i) for the rest of the group that it stands in, all alternatives of it. */
+/* (?i:..) is for its content; (?i) is for the rest of the enclosing group, including all its later alternatives. */
 static int put_options(struct bit_regex_parse *p, struct atom *atom)
 {
     const bool any_case = p->any_case, dot_all = p->dot_all;
@@ -436,7 +436,7 @@ static int put_look(struct bit_regex_parse *p, const char *open, struct atom *at
     return err;
 }
 
-/* At the '<' of (?<name>..): a group like any other, as nothing may refer to it. */
+/* At the '<' of (?<name>..): treated as an ordinary group, because references to groups are refused. */
 static int put_named(struct bit_regex_parse *p, struct atom *atom)
 {
     uint8_t c = bit_regex_peek(p, 1);
@@ -493,12 +493,12 @@ static int put_group(struct bit_regex_parse *p, struct atom *atom)
 /* ---- repeats */
 
 struct repeat {
-    uint32_t least, most; /* UINT32_MAX: without end */
-    bool fixed;           /* {n}: a '?' or '+' after it is a repeat of its own, as one after any {..}'s '+' is */
+    uint32_t least, most; /* UINT32_MAX: no limit */
+    bool fixed;           /* {n}. A '?' after {n}, and a '+' after any interval, is a separate repeat */
     bool interval;
 };
 
-/* A number of at most REPEAT_MAX. 1, 0 if there is none, or refused. */
+/* Read a number of at most REPEAT_MAX. Returns 1, 0 if there is none, or an error. */
 static int take_number(struct bit_regex_parse *p, uint32_t *out)
 {
     int digits = 0;
@@ -511,7 +511,7 @@ static int take_number(struct bit_regex_parse *p, uint32_t *out)
     return digits;
 }
 
-/* At '{'. 1, or 0 if this is a brace that stands for itself. */
+/* At '{'. Returns 1, or 0 if the brace stands for itself. */
 static int take_interval(struct bit_regex_parse *p, struct repeat *out)
 {
     const uint8_t *before = p->at++;
@@ -542,7 +542,7 @@ static int take_interval(struct bit_regex_parse *p, struct repeat *out)
     return 1;
 }
 
-/* At what may be a repeat. 1, or 0 if it is none. */
+/* Read a repeat if there is one. Returns 1 or 0. */
 static int take_repeat(struct bit_regex_parse *p, struct repeat *out)
 {
     switch (bit_regex_peek(p, 0)) {
@@ -581,7 +581,7 @@ static int put_repeat(struct bit_regex_parse *p, const struct repeat *r)
     return err;
 }
 
-/* The repeats after an atom that was put from `from` on. */
+/* Put the repeats that follow an atom, whose output begins at `from`. */
 static int put_repeats(struct bit_regex_parse *p, size_t from, struct atom *atom)
 {
     struct repeat r;
@@ -628,7 +628,7 @@ static int put_atom(struct bit_regex_parse *p, struct atom *atom)
     return put_single(p, atom);
 }
 
-/* Up to '|', ')' or the end. */
+/* Read up to '|', ')' or the end. */
 static int put_sequence(struct bit_regex_parse *p, bool *empty)
 {
     int err = 0;
@@ -645,7 +645,7 @@ static int put_sequence(struct bit_regex_parse *p, bool *empty)
     return err;
 }
 
-/* Up to ')' or the end. */
+/* Read up to ')' or the end. */
 static int put_choice(struct bit_regex_parse *p, bool *empty)
 {
     bool one;
@@ -662,7 +662,7 @@ static int put_choice(struct bit_regex_parse *p, bool *empty)
     return err;
 }
 
-/* ---- whole */
+/* ---- the whole pattern */
 
 static int begin(struct bit_regex_parse *p, const char *pattern, size_t bytes)
 {

@@ -11,7 +11,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* Where we are in a file. */
+/* A line of a file. */
 struct place {
     const char *path;
     uint64_t line;
@@ -132,7 +132,7 @@ static int take_object(const struct place *at, json_t *object, struct bit_reques
         err = take_texts(at, object, line);
     line->choice = (uint32_t)choice;
     line->label = (uint32_t)label;
-    lines->count++; /* finish frees what it has so far */
+    lines->count++; /* counted before errors are checked, so that finish frees its texts */
     return err;
 }
 
@@ -221,7 +221,7 @@ static int by_place(const void *a, const void *b)
     return x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* A choice after those before it of the same document: `first` is the document's. */
+/* Check one choice; the document's choices before it are checked already, and `first` is the first of them. */
 static int check_choice(const char *path, const struct bit_request_line *first, const struct bit_request_line *line)
 {
     const struct place at = {path, line->line};

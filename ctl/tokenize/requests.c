@@ -10,7 +10,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 
-/* A request file under way. */
+/* A request file that is being made. */
 struct making {
     const char *input;
     const struct bit_tokenizer *tokenizer;
@@ -51,7 +51,7 @@ static bool has_same_context(const struct bit_request_line *a, const struct bit_
            memcmp(a->context, b->context, a->context_bytes) == 0;
 }
 
-/* Append the ids of a text; *count is how many. */
+/* Append the ids of a text; *count is set to their number. */
 static int encode(struct making *m, const struct bit_request_line *line, const char *what, const char *text,
                   size_t bytes, uint32_t *count)
 {
@@ -97,7 +97,7 @@ static void add_documents(struct making *m)
     m->file.document_count = (uint32_t)(d - m->file.document);
 }
 
-/* The ids in the width of the file. */
+/* Copy the ids to 16 bits. */
 static int narrow(struct making *m)
 {
     struct bit_request_file *f = &m->file;
@@ -156,7 +156,7 @@ static int make_file(struct making *m, struct bit_requests_taken *taken)
     return err < 0 ? err : keep_ids(m);
 }
 
-/* What was made is read as everybody reads it, before it is written. */
+/* The encoded file is parsed again, as every reader of it does, before it is written. */
 static int write_file(const struct making *m, const struct bit_requests_options *o, struct bit_requests_summary *sum)
 {
     struct bit_request_file read = {0};

@@ -8,14 +8,14 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 
-#define BLOCK_BYTES_KEPT (8u << 20) /* a slot that grew above this for a long line is let go after it */
+#define BLOCK_BYTES_KEPT (8u << 20) /* a slot that a long line made larger than this is freed after use */
 
 struct bit_ring {
     struct bit_ring_slot *slots;
     size_t slot_count;
-    pthread_mutex_t lock; /* guards what follows, and slot.done */
+    pthread_mutex_t lock; /* guards the members below, and slot.done */
     pthread_cond_t room, filled, done;
-    uint64_t read_seq, work_seq, write_seq; /* blocks read, taken by workers, written; a block's slot is seq % count */
+    uint64_t read_seq, work_seq, write_seq; /* blocks read, taken by workers, written; the slot is seq % slot_count */
     bool at_end, stop;
     int err;
     char error[BIT_ERR_TEXT_MAX]; /* the note of the thread that failed */
@@ -61,7 +61,7 @@ void bit_ring_destroy(struct bit_ring *r)
 
 /* ---- failure */
 
-/* Keep the note of the thread that failed, without the code's text, which bit_fail adds again. */
+/* Keep the note of the thread that failed, without the error code's text, which bit_fail adds again. */
 static void note_failure(struct bit_ring *r, int err)
 {
     snprintf(r->error, sizeof r->error, "%s", bit_fail_text());

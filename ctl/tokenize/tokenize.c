@@ -27,7 +27,7 @@ struct pipeline {
 
 /* ---- reader */
 
-/* The first line of a file that is not in a finished file. */
+/* The first line of an input that is not in a finished token file. */
 static uint64_t first_line(const struct pipeline *p, size_t file)
 {
     return file == p->from.file ? p->from.line : 0;
@@ -46,7 +46,7 @@ static int check_unchanged(const struct bit_input_file *input)
     return 0;
 }
 
-/* Returns 0 when the file is read, 1 when it is over for another's reason. */
+/* Returns 0 when the file is read, 1 when another thread has failed. */
 static int read_file(struct pipeline *p, size_t file, uint64_t bytes_before)
 {
     struct bit_line_blocks *lines = NULL;
@@ -62,7 +62,7 @@ static int read_file(struct pipeline *p, size_t file, uint64_t bytes_before)
         if (err <= 0)
             break;
         if (slot->block.end_line <= first_line(p, file))
-            continue; /* nothing but lines that are finished: read over it */
+            continue; /* all its lines are finished already */
         slot->file = file;
         slot->input_bytes = bytes_before + bit_line_blocks_offset(lines);
         bit_ring_filled(p->ring);
@@ -116,7 +116,7 @@ static void *run_worker(void *arg)
 
 /* ---- writer */
 
-/* The counts that a finished file's mark carries, in this order. */
+/* The order of the counts in a mark. */
 static void put_counts(const struct bit_tokenize_summary *sum, uint64_t counts[BIT_LEDGER_COUNTS])
 {
     const uint64_t all[BIT_LEDGER_COUNTS] = {sum->text_bytes,
@@ -153,7 +153,7 @@ static int take_fault(struct pipeline *p, const char *path, const struct bit_enc
     return 0;
 }
 
-/* A file that ends before this document carries what was counted before it. */
+/* If a token file ends before this document, its mark has the counts without this document. */
 static int write_document(struct pipeline *p, const struct bit_ring_slot *slot, const struct bit_encoded_line *line,
                           const uint8_t *tokens)
 {
@@ -231,7 +231,7 @@ static int start_worker(struct pipeline *p, struct worker *w)
     return 0;
 }
 
-/* Start the reader and the workers, write what they make, wait for them. */
+/* Start the reader and the workers, write their results, and wait for them. */
 static int run_threads(struct pipeline *p, struct worker *workers)
 {
     pthread_t reader;
@@ -272,7 +272,7 @@ static int run_pipeline(struct pipeline *p)
 
 /* ---- dataset */
 
-/* What decides the bytes that are written. A pipe is another one each time. */
+/* Add what identifies an input. A pipe gets the current time, as it cannot be read again. */
 static int say_input(struct bit_ledger_head *head, const struct bit_input_file *input)
 {
     struct timespec now;

@@ -12,7 +12,7 @@ struct bit_encoder {
     struct bit_bpe_scratch *bpe;
     struct bit_nfc nfc;
     struct bit_pretokenize_scratch pretokenize;
-    struct bit_ids *out; /* of the call under way */
+    struct bit_ids *out; /* of the current call */
 };
 
 void bit_tokenizer_destroy(struct bit_tokenizer *tokenizer)
@@ -86,7 +86,7 @@ static int encode_plain(struct bit_encoder *e, const uint8_t *s, size_t bytes)
     return bit_pretokenize(&e->tokenizer->pretokenizer, &e->pretokenize, s, bytes, encode_piece, e);
 }
 
-/* Cut the added tokens of a set out of the text; what is between them goes to `plain`. */
+/* Cut the added tokens of a set out of the text; the text between them goes to `plain`. */
 static int encode_around(struct bit_encoder *e, const struct bit_added_tokens *set, const uint8_t *s, size_t bytes,
                          int (*plain)(struct bit_encoder *e, const uint8_t *s, size_t bytes))
 {

@@ -1,5 +1,7 @@
-/* tokenizer.json to struct bit_tokenizer: the file, its normaliser and pre-tokenizer; tokenizer_vocab.c has the tokens.
- * Field names are those of Hugging Face's tokenizers (src/pre_tokenizers, src/normalizers). */
+/*
+ * Reads a tokenizer.json into struct bit_tokenizer: the file, its normaliser and pre-tokenizer; tokenizer_vocab.c
+ * reads the tokens. Field names are those of Hugging Face's tokenizers (src/pre_tokenizers, src/normalizers).
+ */
 #include "ctl/tokenize/tokenizer_json.h"
 
 #include <errno.h>
@@ -16,7 +18,7 @@
 #include "proto/err.h"
 #include "proto/regular_file.h"
 
-/* ---- for both halves */
+/* ---- shared by the two halves */
 
 int bit_tokenizer_refuse(const struct bit_tokenizer_loader *l, const char *path, const char *fmt, ...)
 {
@@ -182,7 +184,7 @@ static int load_pretokenizer(struct bit_tokenizer_loader *l, const json_t *p)
     return err;
 }
 
-/* ---- whole */
+/* ---- the whole file */
 
 static int load_all(struct bit_tokenizer_loader *l, const json_t *root)
 {
@@ -244,7 +246,7 @@ out:
     return err;
 }
 
-/* "dir/name.json" to "name". */
+/* "dir/name.json" becomes "name". */
 static char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/'), *base = slash == NULL ? path : slash + 1;

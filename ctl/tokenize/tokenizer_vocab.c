@@ -1,5 +1,7 @@
-/* The tokens of a tokenizer.json: model (vocabulary and merges) and added tokens. Field names are those of Hugging
- * Face's tokenizers (src/models/bpe, src/tokenizer/added_vocabulary.rs). */
+/*
+ * Reads the tokens of a tokenizer.json: model (vocabulary and merges) and added tokens. Field names are those of
+ * Hugging Face's tokenizers (src/models/bpe, src/tokenizer/added_vocabulary.rs).
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,8 @@
 
 /* ---- byte-level alphabet */
 
-/* GPT-2 writes each byte as a printable character: itself where it is one in Latin-1, else U+0100 and on, in order. */
+/* GPT-2 writes each byte as a printable character: itself if it is printable in Latin-1, else U+0100 and on, in
+ * order. */
 static void make_alphabet(struct bit_tokenizer_loader *l)
 {
     int next = 256;
@@ -25,8 +28,10 @@ static void make_alphabet(struct bit_tokenizer_loader *l)
     }
 }
 
-/* Turn the text of a token into bytes at out. Returns their number; if a character is not of the alphabet, the text is
- * copied as it is and *in_pieces is false. */
+/*
+ * Convert the text of a token to bytes at out. Returns their number. If a character is not in the alphabet, the text
+ * is copied unchanged and *in_pieces is false.
+ */
 static size_t token_bytes(const struct bit_tokenizer_loader *l, const char *text, size_t length, uint8_t *out,
                           bool *in_pieces)
 {
@@ -47,7 +52,7 @@ static size_t token_bytes(const struct bit_tokenizer_loader *l, const char *text
 
 /* ---- model */
 
-/* One above the highest id in use, and room for the bytes of all tokens. */
+/* Compute one above the highest id in use, and the bytes needed for the text of all tokens. */
 static int measure(struct bit_tokenizer_loader *l, const json_t *added, uint32_t *token_count, size_t *text_bytes)
 {
     const char *text;
@@ -106,7 +111,7 @@ static int load_vocab(struct bit_tokenizer_loader *l)
     return 0;
 }
 
-/* The two sides of a merge, "a b" or ["a", "b"], copied into one buffer "a\0b\0". */
+/* Split a merge, "a b" or ["a", "b"], into its two sides: "a\0b\0" in buf. */
 static bool split_merge(const json_t *merge, char *buf, size_t room, const char **right)
 {
     if (json_is_array(merge) && json_array_size(merge) == 2) {
@@ -157,7 +162,7 @@ static int load_merges(struct bit_tokenizer_loader *l, const json_t *merges)
     return 0;
 }
 
-/* What would change the ids in a way that is not implemented. */
+/* Refuse settings that change the ids and are not implemented. */
 static int check_model(const struct bit_tokenizer_loader *l, const json_t *model)
 {
     static const char *const texts[] = {"continuing_subword_prefix", "end_of_word_suffix"};
@@ -212,7 +217,10 @@ int bit_tokenizer_load_model(struct bit_tokenizer_loader *l, const json_t *model
 
 /* ---- added tokens */
 
-/* The id that tokenizers gives: the vocabulary's, or one after all others. Another in the file is a contradiction. */
+/*
+ * Check an added token's id: it must be the one that tokenizers would assign, the vocabulary's id or else the next one
+ * after all others.
+ */
 static int check_added_id(const struct bit_tokenizer_loader *l, const char *path, const json_t *token, uint32_t *next,
                           uint32_t *out)
 {
@@ -240,7 +248,7 @@ static int insert_added(struct bit_tokenizer_loader *l, const char *path, const 
         return err;
     uint8_t *at = memcpy(l->t->text + l->t->text_bytes, content, bytes);
     l->t->text_bytes += bytes;
-    bit_bpe_add_token(&l->t->bpe, added.id, at, bytes, false); /* decodes to its content, whatever the alphabet */
+    bit_bpe_add_token(&l->t->bpe, added.id, at, bytes, false); /* decodes to its content as it is */
     if (normalized && l->t->nfc)
         err = bit_nfc(&nfc, content, bytes);
     if (err > 0) {

@@ -1,4 +1,4 @@
-/* What the tokenizer knows of code points: decoding, the classes of split patterns, and the parts of NFC. */
+/* Unicode data for the tokenizer: decoding, the classes of split patterns, and the parts of NFC. */
 #ifndef BIT_CTL_UNICODE_H
 #define BIT_CTL_UNICODE_H
 
@@ -6,14 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of GPT-2's split pattern: \p{L}, \p{N}, \s, and everything else. Unicode 16.0, that of Oniguruma 6.9.10, which is in
- * Hugging Face's tokenizers 0.21.4 and 0.23.3. property.h has what other patterns name, from the same Unicode. */
+/*
+ * The classes of GPT-2's split pattern: \p{L}, \p{N}, \s, and everything else. Unicode 16.0, that of Oniguruma 6.9.10,
+ * which is in Hugging Face's tokenizers 0.21.4 and 0.23.3. property.h has the properties of other patterns, of the
+ * same Unicode version.
+ */
 enum bit_unicode_class { BIT_UNICODE_OTHER, BIT_UNICODE_LETTER, BIT_UNICODE_NUMBER, BIT_UNICODE_SPACE };
 
 struct bit_unicode {
     uint8_t class;    /* enum bit_unicode_class */
     uint8_t ccc;      /* canonical combining class */
-    uint8_t unstable; /* NFC may change it, or join it to what stands before it: Unicode 9.0, that of tokenizers' NFC */
+    uint8_t unstable; /* NFC may change it, or join it to the character before: Unicode 9.0, that of tokenizers' NFC */
     uint8_t digit;    /* of the pre-tokenizer Digits: \p{N} of Unicode 17.0, that of Rust in tokenizers 0.23 */
 };
 
@@ -53,7 +56,7 @@ static inline uint32_t bit_unicode_decode(const uint8_t *s, size_t *bytes)
     return (s[0] & 0x07u) << 18 | (s[1] & 0x3fu) << 12 | (s[2] & 0x3fu) << 6 | (s[3] & 0x3fu);
 }
 
-/** Length of the prefix of s that is valid UTF-8, as proto/utf8.h has it; quick over ASCII. */
+/** Length of the prefix of s that is valid UTF-8, as defined in proto/utf8.h; fast on ASCII. */
 size_t bit_unicode_valid(const uint8_t *s, size_t bytes);
 
 /** The class of the character at s, and its length. */

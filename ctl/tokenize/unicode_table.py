@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Write unicode_table.h: what the tokenizer must know of each code point.
+"""Write unicode_table.h: the properties of each code point that the tokenizer uses.
 
     pip install --target u16 unicodedata2==16.0.0
     PYTHONPATH=u16 python3 ctl/tokenize/unicode_table.py > ctl/tokenize/unicode_table.h
 
-Three versions of Unicode are in it on purpose, because Hugging Face's tokenizers mixes them and our ids must equal its:
-classes (letter, number, space) are those of its regular expression engine, Oniguruma 6.9.10, Unicode 16.0; digits, of
-the pre-tokenizer Digits, are the numbers of Rust's standard library, Unicode 17.0 in the releases of 0.23;
-NFC is that of its normalisation crate, unicode-normalization-alignments 0.1, Unicode 9.0. Later versions may not
-change what NFC does to a character that exists (the stability policy), so Unicode 9.0 is Unicode 16.0 without the
-characters that are younger; perl knows their age.
+The table deliberately mixes three versions of Unicode, because Hugging Face's tokenizers does and our ids must equal
+its ids. Classes (letter, number, space) are those of its regular expression engine, Oniguruma 6.9.10, Unicode 16.0.
+Digits, of the pre-tokenizer Digits, are the numbers of Rust's standard library, Unicode 17.0 in the releases of 0.23.
+NFC is that of its normalisation crate, unicode-normalization-alignments 0.1, Unicode 9.0. The stability policy forbids
+later versions to change what NFC does to an existing character, so NFC of Unicode 9.0 is that of Unicode 16.0 without
+the younger characters; perl tells each character's age.
 """
 import subprocess
 import sys
@@ -20,7 +20,7 @@ CLASS_VERSION = "16.0.0"
 NFC_AGE = "9.0"
 SPACES = [*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
 OTHER, LETTER, NUMBER, SPACE = range(4)
-YOUNGER_NUMBERS = {*range(0x11DE0, 0x11DEA), *range(0x16FF4, 0x16FF7)}  # those of Unicode 17.0
+YOUNGER_NUMBERS = {*range(0x11DE0, 0x11DEA), *range(0x16FF4, 0x16FF7)}  # added by Unicode 17.0
 BLOCK = 128
 
 
@@ -40,7 +40,7 @@ def unicode_class(c):
 
 
 def decomposition(c):
-    """The canonical one, a single step of it: one or two code points."""
+    """A single step of the canonical decomposition: one or two code points, or none."""
     text = ucd.decomposition(chr(c))
     return [] if not text or text.startswith("<") else [int(x, 16) for x in text.split()]
 

@@ -30,7 +30,7 @@ int bit_whole_file_folders(const char *path)
     return 0;
 }
 
-/* The file to write, in its folder, which is open and locked. */
+/* The file to write; fd is its folder, open and locked. */
 struct target {
     const char *folder, *name;
     int fd;
@@ -41,7 +41,7 @@ static int fail(const struct target *t)
     return bit_fail(-errno, "'%s/%s'", t->folder, t->name);
 }
 
-/* 1 if it has these bytes, 0 if it is not there; -EEXIST if it has others. */
+/* Returns 1 if the file has these bytes, 0 if it does not exist; -EEXIST if it has other bytes. */
 static int compare(const struct target *t, const uint8_t *bytes, size_t count)
 {
     uint8_t *there = NULL;

@@ -33,7 +33,7 @@ static void write_cells(const Bit__TableEffect *e, struct cells *c)
     c->cell[8] = bit_table_cell_verdict(e->verdict, "lower");
 }
 
-/* How they were tested. */
+/* Prints how the effects were tested. */
 static void print_summary(FILE *f, const Bit__Table *t)
 {
     double least = INFINITY, most = 0;

@@ -31,7 +31,7 @@ static const char *format_number(const char *unit, double value, char out[CELL])
     return out;
 }
 
-/* "3.1234 +-0.0021"; of a time that not all took, how many did. */
+/* "3.1234 +-0.0021"; for a recovery that not all runs reached, how many did. */
 static const char *format_measure(const Bit__TableMeasure *m, const char *plus_minus, char out[CELL])
 {
     char mean[CELL], deviation[CELL];
@@ -68,7 +68,7 @@ static void upper(const char *text, char out[CELL])
     out[i] = '\0';
 }
 
-/* The measure that orders first, then the others as far as a table has columns. */
+/* The measure that orders the branches, then as many others as a table has columns for. */
 static size_t choose_measures(const Bit__Table *t, size_t chosen[BIT_TABLE_COLUMNS_MAX])
 {
     size_t n = 0;
@@ -108,7 +108,7 @@ static int print_branches(FILE *f, const Bit__Table *t, int width, const char *p
     return err < 0 ? bit_fail(err, "a table") : 0;
 }
 
-/* ---- their order */
+/* ---- the order */
 
 static const Bit__TableOrder *find_order(const Bit__Table *t, const char *one, const char *other)
 {
@@ -167,7 +167,7 @@ static size_t count_verdict(const Bit__Table *t, const char *verdict)
     return n;
 }
 
-/* How the order was tested, and what it came to. */
+/* Prints how the order was tested, and the result. */
 static void print_summary(FILE *f, const Bit__Table *t)
 {
     const size_t holds = count_verdict(t, "holds"), noise = count_verdict(t, "noise"),

@@ -16,7 +16,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 
-#define FIELD 12 /* columns of a name */
+#define FIELD 12 /* width of the names' column */
 
 static void progress(void *arg, uint64_t done, uint64_t all)
 {

@@ -1,4 +1,4 @@
-/* `bitctl ckpt show`: what a checkpoint is, and what it holds. */
+/* `bitctl ckpt show`: a checkpoint's figures and tensors. */
 #ifndef BIT_CTL_CKPT_SHOW_H
 #define BIT_CTL_CKPT_SHOW_H
 

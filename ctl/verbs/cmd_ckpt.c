@@ -86,7 +86,7 @@ static void progress(void *arg, uint64_t done, uint64_t all)
         bit_show(stderr, "\r\033[K%s %3.0f%%", dir, all ? 100.0 * (double)done / (double)all : 100.0);
 }
 
-/* err < 0: what bit_fail noted of it, and no manifest that could be believed. */
+/* err < 0: bit_fail noted the reason, and `manifest` is not used. */
 static void print_verdict(const char *dir, const Bit__Manifest *manifest, int err)
 {
     Bit__CheckpointVerdict m = BIT__CHECKPOINT_VERDICT__INIT;
@@ -128,7 +128,7 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
     return bit_exit_code(err);
 }
 
-/* Without the slashes at its end that a shell's completion leaves there. */
+/* Strips slashes at the end, which shell completion leaves there. */
 static const char *plain_folder(const char *what, char *out, size_t room)
 {
     snprintf(out, room, "%s", what);
@@ -137,7 +137,7 @@ static const char *plain_folder(const char *what, char *out, size_t room)
     return out;
 }
 
-/* A checkpoint's folder, which needs no daemon; anything else is a run. */
+/* Whether it is a checkpoint's folder, for which no daemon is needed; if not, it is a run. */
 static bool is_folder(const char *what)
 {
     char path[BIT_PATH_MAX];
@@ -195,7 +195,7 @@ static bool parse_step(const char *text, uint64_t *out)
 
 /* ---- show */
 
-/* The checkpoint of a run: after *step, or the newest. 0 with its path, or the exit code. */
+/* Finds the checkpoint of a run after *step, or the newest. 0 with its path, or the exit code. */
 static int find_of_run(struct bit_cli *cli, const char *run, const uint64_t *step, char *path, size_t room)
 {
     Bit__CheckpointListReply *list = NULL;
@@ -219,7 +219,7 @@ static int find_of_run(struct bit_cli *cli, const char *run, const uint64_t *ste
     return code;
 }
 
-/* A folder, RUN, or RUN@STEP: the last '@' that is not the first character, for @last is a run. */
+/* A folder, RUN, or RUN@STEP. The step follows the last '@' unless that is the first character: @last is a run. */
 static int show(struct bit_cli *cli, const char *what)
 {
     char path[BIT_PATH_MAX], run[BIT_PATH_MAX];
@@ -255,7 +255,7 @@ static int change(struct bit_cli *cli, const char *how, const char *run, uint64_
     return bit_change_send(cli, BIT_MSG_CHECKPOINT_PIN_REQUEST, &pin);
 }
 
-/* words: RUN STEP... All steps are read before the first is acted upon. */
+/* words: RUN STEP... All steps are parsed before the first checkpoint is changed. */
 static int change_all(struct bit_cli *cli, const char *how, int count, char **words, bool force)
 {
     uint64_t step;

@@ -82,7 +82,7 @@ static int show(const struct bit_data_options *d, int words, char **word)
 
 typedef int run_files(const struct bit_data_options *o, const struct bit_data_files *files);
 
-/* Token files first, then request files; `files` keeps the paths. */
+/* Handles token files first, then request files; `files` keeps owning the paths. */
 static int over_both(const struct bit_data_options *d, const struct bit_data_files *files, run_files *tokens,
                      run_files *requests)
 {

@@ -19,18 +19,18 @@ static const struct bit_option options[] = {
     {0},
 };
 
-/* One of the two: RUN or RUN#ATTEMPT. */
+/* One side: RUN or RUN#ATTEMPT. */
 struct side {
     char run[BIT_NAME_MAX + 16];
     char label[BIT_RUN_ID_MAX + 16]; /* for people: "r7", "r7#2" */
     struct bit_diff_steps steps;
     Bit__RunStatus *status;
-    size_t changes; /* of status->change, those that hold for these steps */
+    size_t changes; /* the first ones of status->change, which hold for these steps */
     Bit__EventsRequest ask;
     int err;
 };
 
-/* "@last#2": the attempt is what digits follow the last #, where something stands before it. */
+/* "@last#2": digits after the last # are the attempt, unless nothing comes before the #. */
 static bool parse_side(const char *text, struct side *s)
 {
     const char *at = strrchr(text, '#');
@@ -65,7 +65,7 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
         s->err = bit_diff_note(&s->steps, ((const Bit__EventReply *)msg)->record);
 }
 
-/* The settings, then the journal; both as they are now, of a run that trains as well. */
+/* Asks for the settings, then for the journal, both as they are now; the run may still train. */
 static int fetch(struct bit_cli *cli, struct side *s)
 {
     Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
@@ -94,7 +94,7 @@ static void release(struct side *s)
 
 /* ---- printing */
 
-/* " (r1: 150 until step 40)", of each change. */
+/* " (r1: 150 until step 40)", for each change. */
 static void print_changes(const struct side *s, const char *setting)
 {
     for (size_t i = 0; i < s->changes; i++) {

@@ -130,7 +130,7 @@ static int take_option(struct eval *e, int option, const char *value)
     }
 }
 
-/* "r7@4000" is step 4000 of r7; "@last" is a run. A file may be called so. */
+/* "r7@4000" is step 4000 of r7; "@last" is a run. A folder of such a name must be given with a slash. */
 static int take_word(struct eval *e, const char *word)
 {
     unsigned long long step;
@@ -163,7 +163,7 @@ static int parse(struct eval *e, struct bit_options *o, int argc, char **argv)
     return code != 0 ? code : -1;
 }
 
-/* ---- what came of it */
+/* ---- results */
 
 static bool is_damage_map(const Bit__RunStatus *status)
 {
@@ -187,7 +187,7 @@ static void print_results(const Bit__RunStatus *status)
         bit_print_evaluations(stdout, status->held_out, status->n_held_out, 0);
 }
 
-/* Also of one that was not evaluated whole, what there is. */
+/* Prints the results, also those of a run that ended before all were there. */
 static int show_results(struct bit_cli *cli, const char *run)
 {
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
@@ -201,7 +201,7 @@ static int show_results(struct bit_cli *cli, const char *run)
     return code;
 }
 
-/* Its end code; where we were interrupted, the run goes on. */
+/* Waits for the run's end. Returns its exit code; after an interrupt the run goes on. */
 static int see_it_through(struct bit_cli *cli, const char *run)
 {
     int code = cli->json || cli->quiet ? bit_wait_for(cli, run) : bit_follow(cli, run);
@@ -234,10 +234,10 @@ static int submit(struct bit_cli *cli, struct eval *e)
     return e->detach ? 0 : see_it_through(cli, run);
 }
 
-/* The specification is ours, so what is wrong with it is told as if it were a file called as the model is. */
+/* The specification is in no file: its problems are reported as if it were in one with the model's name. */
 static int make_spec(struct bit_cli *cli, struct eval *e)
 {
-    static char name[BIT_NAME_MAX + 1]; /* e->file lends it */
+    static char name[BIT_NAME_MAX + 1]; /* e->file borrows it */
     struct bit_eval_spec made;
     int code = bit_eval_spec_make(cli, &e->ask, &made);
 

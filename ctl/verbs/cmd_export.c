@@ -21,7 +21,7 @@
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
 
-#define FILE_BYTES 5000000000 /* as transformers' own: what object stores and readers take at once */
+#define FILE_BYTES 5000000000 /* transformers' default: a size that object stores and readers can handle */
 
 enum {
     OPT_TO,
@@ -83,7 +83,7 @@ static int find_of_run(const struct export *x, const char *run, char folder[BIT_
     return code;
 }
 
-/* ---- what is said */
+/* ---- output */
 
 static double seconds_since(const struct timespec *then)
 {
@@ -188,7 +188,7 @@ static int usage_types(const struct bit_export_form *form, const char *type)
     return bit_usage(&bit_cmd_export, "--type %s: %s takes %s", type, form->name, known);
 }
 
-/* < 0: taken; else the exit code of what is wrong with it. */
+/* < 0: the option is valid; else the exit code after the mistake was printed. */
 static int take(struct export *x, int option, const char *value)
 {
     unsigned long long n;
@@ -226,7 +226,7 @@ static int take(struct export *x, int option, const char *value)
     }
 }
 
-/* < 0: complete. */
+/* < 0: the options are complete and go together; else the exit code. */
 static int check(struct export *x)
 {
     const struct bit_export_form *form = x->options.form;
@@ -241,7 +241,7 @@ static int check(struct export *x)
     return -1;
 }
 
-/* A folder may be called "r7@4000", too. < 0: taken. */
+/* A folder may be named "r7@4000", too. < 0: the word is valid; else the exit code. */
 static int take_word(struct export *x, const char *word)
 {
     unsigned long long step;

@@ -9,7 +9,7 @@
 #include "ctl/verbs/verbs.h"
 #include "proto/format.h"
 
-#define LINE_MOST (1u << 20) /* of a line in JSON; a longer one is cut */
+#define LINE_MOST (1u << 20) /* bytes of a line with --json; a longer one is split */
 
 enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT, OPT_RAW };
 static const struct bit_option options[] = {
@@ -24,7 +24,7 @@ struct state {
     Bit__LogRequest ask;
     bool raw, json;
     struct bit_show_held held;
-    char *line; /* --json: a line that has not come to its end; heap */
+    char *line; /* --json: the beginning of a line that is not finished; heap */
     size_t line_bytes;
 };
 
@@ -35,7 +35,7 @@ static int ask(void *arg, struct bit_connection *client)
     return bit_connection_send(client, BIT_MSG_LOG_REQUEST, &s->ask);
 }
 
-/* A line without its end. */
+/* Prints the line that was collected, without a newline at its end. */
 static void print_line(const struct state *s)
 {
     char *text = malloc(s->line_bytes + 1);
@@ -71,7 +71,7 @@ static void print_lines(struct state *s, const char *text, size_t bytes)
         s->line_bytes = 0;
     }
     add_to_line(s, text, bytes);
-    if (s->line_bytes > LINE_MOST) { /* as long as it comes, it cannot be held */
+    if (s->line_bytes > LINE_MOST) { /* an endless line must not be held in memory */
         print_line(s);
         s->line_bytes = 0;
     }
@@ -84,7 +84,7 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
     if (type != BIT_MSG_LOG_REPLY)
         return;
     const Bit__LogReply *log = (const Bit__LogReply *)msg;
-    if (log->has_attempt && log->has_offset) { /* where a new connection goes on */
+    if (log->has_attempt && log->has_offset) { /* where a new connection continues */
         s->ask.has_attempt = s->ask.has_offset = true;
         s->ask.attempt = log->attempt;
         s->ask.offset = log->offset;

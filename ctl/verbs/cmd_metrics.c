@@ -37,7 +37,7 @@ static int show_down(bool openmetrics)
     return 0;
 }
 
-/* What a monitoring system scrapes has to be there without a daemon, too: it is how it learns that there is none. */
+/* Without a daemon a monitoring system must still get an answer: bitd_up 0. */
 static int look_for_daemon(struct bit_cli *cli, bool openmetrics)
 {
     struct bit_connection client;

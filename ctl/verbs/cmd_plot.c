@@ -43,7 +43,7 @@ struct wishes {
     bool log_y, each, csv;
 };
 
-/* ---- what is not there */
+/* ---- missing curves */
 
 static void list_sets(const Bit__EvalSpec *eval)
 {
@@ -59,7 +59,7 @@ static void list_tasks(const Bit__EvalSpec *eval)
     bit_show(stderr, "%s\n", eval == NULL || eval->n_task == 0 ? "none" : "");
 }
 
-/* Why a run has no such curve. */
+/* Prints why a run has no such curve. */
 static void explain(const Bit__RunStatus *s, const struct wishes *w)
 {
     const Bit__EvalSpec *eval = s->spec != NULL ? s->spec->eval : NULL;
@@ -83,7 +83,7 @@ static void explain(const Bit__RunStatus *s, const struct wishes *w)
 
 /* ---- reading */
 
-/* The exit code; a run without a switch has no place since the switch, and one without the curve is told. */
+/* The exit code. With since-switch, a run without a switch is left out; a run without the curve is reported. */
 static int read_run(struct bit_cli *cli, const struct wishes *w, struct bit_run_curves *run, bool *any)
 {
     struct bit_run_curves_bounds bounds = {.smooth = (size_t)w->smooth};
@@ -268,7 +268,7 @@ static bool parse_number(const char *text, double *out)
     return end != text && *end == '\0' && isfinite(*out);
 }
 
-/* An option, or what is wrong with it: the exit code. */
+/* Takes an option; 0, or the exit code after a mistake was printed. */
 static int take_option(struct wishes *w, int option, const char *value)
 {
     if (option == OPT_X && !bit_plot_x_parse(value, &w->x))

@@ -100,7 +100,7 @@ static void print_table(const Bit__PruneReply *plan)
     bit_table_finish(&t);
 }
 
-/* What would go, before anything does. */
+/* Prints what will be removed, before anything is. */
 static void print_plan(struct bit_cli *cli, const Bit__PruneReply *plan, bool dry_run)
 {
     uint64_t bytes = 0;

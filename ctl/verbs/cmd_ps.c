@@ -23,7 +23,7 @@ static const struct bit_option options[] = {
     {0},
 };
 
-/* Below the table: why runs wait that nobody has to do anything about, and when they go on. */
+/* Prints below the table why runs are blocked or restarting, and when bitd tries again by itself. */
 static void print_reasons(const Bit__ListReply *list)
 {
     bool first = true;
@@ -42,7 +42,7 @@ static void print_reasons(const Bit__ListReply *list)
     }
 }
 
-/* A header alone leaves open whether anything is there at all. */
+/* On a terminal, prints that the table is empty: a header alone leaves that open. */
 static void print_none(const char *what, const char *sweeps)
 {
     if (bit_terminal(stdout))

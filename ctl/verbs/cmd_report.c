@@ -35,7 +35,7 @@ struct report {
     bool force;
     struct bit_run_past run[RUNS_MAX];
     size_t count;
-    Bit__SweepReply *sweep; /* NULL: it is of runs */
+    Bit__SweepReply *sweep; /* NULL: the report is on runs */
     Bit__ListReply *all;
     Bit__VersionReply *bitd;
     uint64_t made_ns;
@@ -48,7 +48,7 @@ static bool to_stdout(const struct report *r)
     return strcmp(r->output, "-") == 0;
 }
 
-/* ---- what it is about */
+/* ---- runs and sweeps */
 
 /* reproducible-builds.org: "SOURCE_DATE_EPOCH Specification", version 1.1. */
 static int find_time(uint64_t *out)
@@ -62,7 +62,7 @@ static int find_time(uint64_t *out)
     return 0;
 }
 
-/* A run that is named twice is told of once. */
+/* A run that is named twice is reported once. */
 static bool is_there(const struct report *r, const char *run)
 {
     for (size_t i = 0; i + 1 < r->count; i++)
@@ -90,7 +90,7 @@ static bool is_listed(const struct report *r, const char *run)
     return false;
 }
 
-/* A sweep stands for those of its branches that are there. */
+/* Fetches a run, or a sweep: those of its branches that have a run. */
 static int fetch_word(struct report *r, const char *word, bool alone)
 {
     Bit__SweepReply *sweep;
@@ -146,7 +146,7 @@ static int print(struct report *r)
     return err;
 }
 
-/* Before anything is asked: what would be refused after it. */
+/* Checks before the requests what would be refused after them. */
 static int check_output(const struct report *r)
 {
     struct stat st;
@@ -158,7 +158,7 @@ static int check_output(const struct report *r)
     return r->force ? 0 : bit_fail(-EEXIST, "'%s' is there; --force replaces it", r->output);
 }
 
-/* "a/b.html" to "a" and "b.html". */
+/* Splits "a/b.html" into "a" and "b.html". */
 static int split(const char *path, char folder[BIT_PATH_MAX], const char **name)
 {
     const char *slash = strrchr(path, '/');

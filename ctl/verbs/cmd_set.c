@@ -33,7 +33,7 @@ static const char *priority_of(const char *assignment)
     return strncmp(assignment, key, strlen(key)) == 0 ? assignment + strlen(key) : NULL;
 }
 
-/* It is the queue's, and no field of the specification: it goes alone. */
+/* The priority belongs to the queue, not to the specification, so it must be given alone. */
 static int set_priority(struct bit_cli *cli, const Bit__ChangeRequest *ask, const char *value)
 {
     Bit__PriorityRequest m = BIT__PRIORITY_REQUEST__INIT;

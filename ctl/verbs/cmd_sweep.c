@@ -130,7 +130,7 @@ static int parse(struct sweep *s, struct bit_options *o, int argc, char **argv)
     return code;
 }
 
-/* A sweep file may well have one branch; a specification alone is a run. */
+/* A sweep file may have a single branch; a specification without --vary and --seeds is a plain run. */
 static bool nothing_varies(const struct bit_sweep_submit *s)
 {
     return !s->file.is_sweep && s->vary_count == 0 && s->seeds == 0;
@@ -182,7 +182,7 @@ static int dry_run(struct bit_cli *cli, struct sweep *s)
     return 0;
 }
 
-/* ---- submitted */
+/* ---- submission */
 
 static int submit(struct bit_cli *cli, struct sweep *s)
 {

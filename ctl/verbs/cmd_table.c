@@ -60,7 +60,7 @@ static bool has_switched(const struct bit_branches *b, size_t branch)
     return false;
 }
 
-/* The one that is named, or the only one that has not switched. */
+/* Finds the branch of --trunk, or by default the only one that has not switched. False: --trunk names none. */
 static bool find_trunk(const struct bit_branches *b, struct wishes *w)
 {
     size_t found = 0;
@@ -76,7 +76,7 @@ static bool find_trunk(const struct bit_branches *b, struct wishes *w)
     return w->trunk == NULL || found == 1;
 }
 
-/* ---- what is wrong with a name: the exit code */
+/* ---- mistakes: each returns the exit code */
 
 static int no_trunk(const struct bit_branches *b, const struct wishes *w)
 {
@@ -167,7 +167,7 @@ static bool take_count(const char *value, size_t *out)
     return true;
 }
 
-/* An option, or what is wrong with it: the exit code. */
+/* Takes an option; 0, or the exit code after a mistake was printed. */
 static int take_option(struct wishes *w, int option, const char *value)
 {
     if (option == OPT_BY)

@@ -24,12 +24,12 @@ static const struct bit_option options[] = {
     {0},
 };
 
-/* The results of all runs that were asked for, in the order in which they came. */
+/* The results of all runs on the command line, in the order in which they came. */
 struct results {
-    struct bit_task_row *row; /* their runs are argv's, or the status's */
-    Bit__TaskResult **owned;  /* each row's */
+    struct bit_task_row *row; /* `run` and `result` are heap */
+    Bit__TaskResult **owned;  /* the result of each row */
     size_t count, room;
-    const char *run; /* whose come now */
+    const char *run; /* id of the run whose results are being added */
     Bit__EventsRequest ask;
     int err;
 };
@@ -190,7 +190,7 @@ struct wishes {
     struct bit_task_items_wish of_items;
 };
 
-/* An option, or what is wrong with it: the exit code. */
+/* Takes an option; 0, or the exit code after a mistake was printed. */
 static int take_option(struct wishes *w, int option, const char *value)
 {
     unsigned long long step;

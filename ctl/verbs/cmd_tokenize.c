@@ -58,18 +58,18 @@ struct tokenize {
     uint64_t file_tokens;
     int threads;
     bool keep_space, strict, force, requests;
-    uint64_t context;           /* of --requests; 0: any */
-    const char *documents_only; /* an option that says nothing of requests, and was given */
+    uint64_t context;           /* --context; 0: any */
+    const char *documents_only; /* the last option given that is for documents only */
     /* while it runs */
     uint64_t input_bytes; /* of all files */
     bool live;            /* a progress line is drawn */
     bool drawn;
     struct timespec begin, last;
-    double part_before; /* of the input, done by earlier calls; < 0 while it is not known */
+    double part_before; /* share of the input that earlier calls did; < 0 while it is not known */
     uint64_t faults_shown;
 };
 
-static volatile sig_atomic_t stop_signal; /* the one that came */
+static volatile sig_atomic_t stop_signal; /* the signal that came; 0: none */
 
 /* ---- options */
 
@@ -260,7 +260,7 @@ static void on_broken(void *arg, const struct bit_tokenize_kept *kept)
             place(kept, where, sizeof where));
 }
 
-/* The first asks to stop between two blocks, the second ends the process. */
+/* The first signal asks to stop between two blocks, the second ends the process. */
 static void on_signal(int number)
 {
     stop_signal = number;
@@ -332,8 +332,7 @@ static void print_json(const struct tokenize *t, const struct bit_tokenizer *tok
 
 /* ---- verb */
 
-/* The real path of a folder that may not be there yet: that of the part that is, which is enough to see where it lies.
- */
+/* The real path of a folder that may not exist yet: that of its deepest part that exists. */
 static bool real_folder(const char *path, char out[PATH_MAX])
 {
     char rest[BIT_PATH_MAX];
@@ -349,13 +348,13 @@ static bool real_folder(const char *path, char out[PATH_MAX])
     return true;
 }
 
-/* A folder that is read may not hold the one that is written: the next call would read dataset.json as documents. */
+/* An input folder must not contain the output folder: the next call would read dataset.json as documents. */
 static int check_apart(const struct tokenize *t, char *const *args, int count)
 {
     char output[PATH_MAX], input[PATH_MAX];
 
     if (!real_folder(t->output, output))
-        return 0; /* making it will say why */
+        return 0; /* creating it will report why */
     for (int i = 0; i < count; i++) {
         struct stat st;
         if (stat(args[i], &st) < 0 || !S_ISDIR(st.st_mode) || realpath(args[i], input) == NULL)
@@ -371,7 +370,7 @@ static int check_apart(const struct tokenize *t, char *const *args, int count)
 static int failed(const struct tokenize *t, int err)
 {
     if (err == -EINTR && stop_signal != 0)
-        raise(stop_signal); /* its handler is gone: end as the shell expects of one that was interrupted */
+        raise(stop_signal); /* its handler is reset: ends the process by the signal, as a shell expects */
     int code = bit_failure_print(t->cli, err);
     if (err == -EEXIST)
         bit_show(stderr, "bitctl: name another --output, or begin anew with --force\n");

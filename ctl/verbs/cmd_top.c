@@ -24,12 +24,12 @@ static const struct bit_option options[] = {
 
 struct top {
     struct bit_cli *cli;
-    char *run; /* NULL: all of them */
+    char *run; /* NULL: all runs */
     double interval;
-    struct bit_screen screen; /* on: it is ours */
-    bool away;                /* bitd does not answer, and has before */
-    Bit__RunStatus *status;   /* of the run, or ... */
-    Bit__ListReply *list;     /* ... of all: bitd's last answer */
+    struct bit_screen screen; /* on: bitctl has the terminal */
+    bool away;                /* bitd has answered before, but does not now */
+    Bit__RunStatus *status;   /* bitd's last answer on the run, or ... */
+    Bit__ListReply *list;     /* ... on all runs */
 };
 
 /* ---- the page */
@@ -111,7 +111,7 @@ static void say_away(struct top *t)
         draw(t);
 }
 
-/* A newer answer in the place of the last one, which stays where bitd is away; an exit code. */
+/* Replaces the last answer by a new one; it stays while bitd is away. Returns an exit code. */
 static int fetch(struct top *t)
 {
     Bit__ErrorReply *refusal = NULL;
@@ -163,7 +163,7 @@ static int watch_on_screen(struct top *t)
     int code = watch(t);
 
     bit_screen_leave(&t->screen);
-    if (t->status != NULL && has_ended(t->status)) /* what the screen showed is gone with it */
+    if (t->status != NULL && has_ended(t->status)) /* the page disappeared with the screen, so print it again */
         draw(t);
     return code;
 }

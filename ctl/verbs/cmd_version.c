@@ -38,7 +38,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         return code;
     if (!cli->json)
         bit_show(stdout, "bitctl %s (%s), protocol %d\n", BIT_VERSION, BIT_COMMIT, BIT_PROTOCOL_VERSION);
-    /* A client without a daemon still has a version. */
+    /* bitctl's own version is printed without a daemon, too. */
     if (bit_connection_open(&client, cli->socket) < 0) {
         if (cli->json)
             print_json(NULL);

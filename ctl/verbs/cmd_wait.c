@@ -31,7 +31,7 @@ static const struct bit_option options[] = {
 struct state {
     struct bit_cli *cli;
     Bit__WaitRequest ask;
-    const char *awaited; /* as --for named it; borrowed */
+    const char *awaited; /* the value of --for; borrowed */
     int exit_code;
     unsigned timeout; /* seconds; 0: none */
     char **runs;      /* with --any */
@@ -100,7 +100,7 @@ static int take_for(Bit__WaitRequest *ask, const char *what)
     return bit_usage(&bit_cmd_wait, "--for takes state=, step=, phase= or checkpoint=, not '%s'", what);
 }
 
-/* What is said when the time is over: printed before the signal can come, for only write and _exit may follow it. */
+/* The message of the time-out. It is made in advance, because the signal handler may only call write and _exit. */
 static struct {
     char *text;
     size_t bytes;
@@ -115,7 +115,7 @@ static void on_alarm(int sig)
     _exit(BIT_EXIT_UNFINISHED);
 }
 
-/* For the run that is waited for next; the signal must not come meanwhile. */
+/* Makes the message for the run that is waited for next; SIGALRM must be blocked meanwhile. */
 static void prepare_text(const struct state *s)
 {
     const bool step = s->awaited != NULL;
@@ -146,7 +146,7 @@ static void prepare_to_give_up(const struct state *s)
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* A run, or a sweep, of which there is an end alone. */
+/* Waits for a run, or for the end of a sweep. */
 static int wait_for_one(struct state *s)
 {
     char sweep[BIT_RUN_ID_MAX];
@@ -161,7 +161,7 @@ static int wait_for_one(struct state *s)
     return code ? code : s->exit_code;
 }
 
-/* One after the other: what the second did meanwhile is told when it is asked. */
+/* Waits for one after the other. A run that was done earlier is reported when its turn comes. */
 static int wait_for_all(struct state *s, int count, char **runs)
 {
     int first = 0;

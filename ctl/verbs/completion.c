@@ -16,14 +16,14 @@
 #include "proto/check.h"
 #include "proto/spec/spec.h"
 
-#define ANSWER_MS   500 /* a shell waits for us, and its user for it */
+#define ANSWER_MS   500 /* the user's shell waits for this program */
 #define SUMMARY_MAX 60
 
 struct completion {
     FILE *f;
-    const char *typed;  /* of the word, without `lead` */
+    const char *typed;  /* what is typed of the word, without `lead` */
     char lead[64];      /* "--set=" of "--set=sched" */
-    const char *socket; /* --socket or --state before it; NULL */
+    const char *socket; /* --socket or --state before the word; NULL */
 };
 
 static void offer(const struct completion *c, const char *word, const char *what)
@@ -34,7 +34,7 @@ static void offer(const struct completion *c, const char *word, const char *what
 
 /* ---- runs */
 
-/* What bitd answers at once, of this type; NULL where there is none, for a shell that waits. */
+/* bitd's reply of type `answer`, or NULL if none comes at once: a shell waits for it. */
 static void *ask(const char *socket, uint16_t type, const void *request, uint16_t answer)
 {
     struct bit_connection connection;
@@ -128,7 +128,7 @@ static void offer_values(const struct completion *c, const Bit__SpecField *field
     }
 }
 
-/* Those that can be set by themselves; with `values`, what follows a field and its '='. */
+/* Offers fields; with `values`, "FIELD=" of those that can be set alone, and after the '=' the field's values. */
 static void offer_fields(const struct completion *c, bool values)
 {
     const char *equals = values ? strchr(c->typed, '=') : NULL;
@@ -177,7 +177,7 @@ static void offer_axes(const struct completion *c)
         offer(c, bit_plot_x_name(x), "what is drawn to the right");
 }
 
-/* "loss", and "eval:", behind which the name of a set is still to be typed. */
+/* Offers "loss" and so on, and "eval:", after which the user types the name of a set. */
 static void offer_curves(const struct completion *c)
 {
     char copy[] = BIT_CURVE_WISHES, *rest = copy;
@@ -193,7 +193,7 @@ static void offer_curves(const struct completion *c)
     }
 }
 
-/* Of a placeholder such as RUN, SPEC or KEY=VALUE. */
+/* Offers words for a placeholder such as RUN, SPEC or KEY=VALUE. */
 static void offer_kind(const struct completion *c, const char *kind)
 {
     static const char *const of_files[] = {"SPEC", "FILE", "PATH", "FOLDER", "INPUT", "DIR", "CHECKPOINT", "MODEL"};
@@ -247,7 +247,10 @@ static void offer_options(const struct completion *c, const struct bit_cli_verb 
     }
 }
 
-/* Words that are no options nor their values; the option that waits for a value, or NULL; the socket that is named. */
+/*
+ * Reads the words before the one to complete. *plain, *first: the number and the first of those that are neither
+ * options nor values of options. Notes the socket. Returns the option that waits for a value, or NULL.
+ */
 static const struct bit_option *read_words(struct completion *c, const struct bit_cli_verb *verb, int count,
                                            char **words, int *plain, const char **first)
 {

@@ -1,6 +1,6 @@
 /*
- * What a shell offers behind `bitctl ...<TAB>`: verbs, options, runs, fields of a specification and presets, from the
- * tables that parse and explain them. The shells' own scripts (ctl/completion) only ask here, and need no change.
+ * Completion of `bitctl ...<TAB>`: verbs, options, runs, fields of a specification and presets, from the tables that
+ * parse and explain them. The shells' scripts (ctl/completion) only call this, and need no change for new verbs.
  */
 #ifndef BIT_CTL_COMPLETION_H
 #define BIT_CTL_COMPLETION_H
@@ -8,10 +8,10 @@
 #include <stdio.h>
 
 /**
- * Print what may stand in the place of the last of `words`, which is what of it is typed (perhaps ""); the others are
- * those before it, without "bitctl". A line each: the word, a tab, what it is. A line that begins with ':' is for the
- * script: ":files", files may stand there; ":nospace", the word goes on. A daemon that is not there, or does not answer
- * within half a second, has no runs.
+ * Print the candidates for the last of `words`, which is the typed part of a word (perhaps ""); the others are the
+ * words before it, without "bitctl". A line each: the word, a tab, what it is. Lines that begin with ':' are for the
+ * script: ":files", files are candidates, too; ":nospace", the word goes on. If no daemon answers within half a second,
+ * there are no runs.
  */
 void bit_completion_print(FILE *f, int count, char **words);
 

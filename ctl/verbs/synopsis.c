@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The next of "RUN... [--step N] | show FILE" without brackets and dots; false at the end. */
+/* The next token of "RUN... [--step N] | show FILE", without brackets and dots; false at the end. */
 static bool next_token(const char **at, char out[BIT_SYNOPSIS_TOKEN_MAX], bool *option_ends)
 {
     const char *text = *at + strspn(*at, " ");
@@ -51,7 +51,7 @@ static bool has_word(const char *token, const char *word)
     return at != NULL && (at == token || at[-1] == '|') && strchr("|", at[strlen(word)]) != NULL;
 }
 
-/* Whether one of the ways that a synopsis parts into ("ls RUN | rm RUN STEP") is begun by the word. */
+/* Whether the word begins one of the alternatives of a synopsis ("ls RUN | rm RUN STEP"). */
 static bool has_way(const char *synopsis, const char *word)
 {
     const char *at = synopsis;

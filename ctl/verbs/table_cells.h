@@ -1,4 +1,4 @@
-/* Numbers of a table of branches as text, and cells of documents. */
+/* Cells of tables of branches: numbers as text, Markdown and CSV. */
 #ifndef BIT_CTL_TABLE_CELLS_H
 #define BIT_CTL_TABLE_CELLS_H
 
@@ -10,13 +10,13 @@
 
 const char *bit_table_cell_p(bool known, double p, char out[BIT_TABLE_CELL]);
 const char *bit_table_cell_interval(bool known, double low, double high, char out[BIT_TABLE_CELL]);
-/** Of bit.proto's "holds", "noise", "untested": `holds` is the word for the first. */
+/** The text of a verdict of bit.proto ("holds", "noise", "untested"); `holds` is the text for "holds". */
 const char *bit_table_cell_verdict(const char *verdict, const char *holds);
-/** Markdown: one cell behind its row's first bar; what would end it is escaped. */
+/** Markdown: a cell with the bar after it; bars in the text are escaped. */
 void bit_table_cell_markdown(FILE *f, const char *text);
-/** Markdown: what stands below the names of columns, of which the last `right` are numbers. */
+/** Markdown: the rule below the column names; the last `right` columns are aligned right. */
 void bit_table_cell_rule(FILE *f, size_t left, size_t right);
-/** CSV: a comma and the number, or nothing behind it. */
+/** CSV: a comma and the number, or the comma alone. */
 void bit_table_cell_csv(FILE *f, bool known, double value);
 
 #endif

@@ -13,7 +13,7 @@
 #include "proto/data/task_score.h"
 #include "proto/err.h"
 
-/* The records of one task in one precision at one step, in the order of their documents. */
+/* The records of one task in one precision at one step, in the order of the documents. */
 struct evaluation {
     Bit__TaskScored **part; /* owned, with what it points to */
     size_t count;
@@ -22,12 +22,12 @@ struct evaluation {
 struct reading {
     const struct bit_task_items_wish *wish;
     const char *run;           /* its id */
-    struct evaluation at_work; /* whose last documents have not come */
-    struct evaluation *newest; /* where not every step is wished for: one of each task and precision */
+    struct evaluation at_work; /* the one whose last documents have not come yet */
+    struct evaluation *newest; /* without every_step: one for each task and precision */
     size_t count;
     bool found;
     int err;
-    char old[BIT_ERR_TEXT_MAX]; /* an evaluation without items */
+    char old[BIT_ERR_TEXT_MAX]; /* message about an evaluation without items */
     Bit__EventsRequest ask;
 };
 
@@ -55,7 +55,7 @@ static int keep(struct evaluation *e, const Bit__TaskScored *m)
 
 /* ---- printing */
 
-/* As many of everything as there are documents and choices: the journal's own checksums say that bitd wrote it. */
+/* Whether all arrays fit the numbers of documents and choices. The journal's checksums show that bitd wrote them. */
 static bool has_items(const Bit__TaskScored *m)
 {
     size_t items = 0;
@@ -67,7 +67,7 @@ static bool has_items(const Bit__TaskScored *m)
     return items == m->n_sum && items == m->n_characters;
 }
 
-/* The likeliest of `choices` choices, the first of equals. */
+/* The likeliest of `choices` choices; of equal ones the first. */
 static uint32_t find_chosen(const Bit__TaskScored *m, size_t first, uint32_t choices)
 {
     const enum bit_task_metric metric = (enum bit_task_metric)m->metric;
@@ -146,7 +146,7 @@ static struct evaluation *find_newest(struct reading *r, const Bit__TaskScored *
     return NULL;
 }
 
-/* The evaluation at work is whole. */
+/* The current evaluation is complete. */
 static int end(struct reading *r)
 {
     struct evaluation *before = find_newest(r, r->at_work.part[0]);
@@ -181,7 +181,7 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
     if (record->what_case != BIT__JOURNAL_RECORD__WHAT_SCORED || !is_wished(r->wish, record->scored))
         return;
     if (record->scored->first == 0)
-        drop(&r->at_work); /* what was begun before was not gone on with */
+        drop(&r->at_work); /* an evaluation that was begun before did not continue */
     r->err = keep(&r->at_work, record->scored);
     if (r->err == 0 && record->scored->result != NULL)
         r->err = end(r);

@@ -1,4 +1,4 @@
-/* `bitctl tasks --items`: what each item of a run's tasks came to, from the run's journal. */
+/* `bitctl tasks --items`: the results of each item of a run's tasks, from the run's journal. */
 #ifndef BIT_CTL_TASK_ITEMS_H
 #define BIT_CTL_TASK_ITEMS_H
 
@@ -8,15 +8,15 @@
 #include "ctl/cli/verb.h"
 
 struct bit_task_items_wish {
-    const char *task; /* NULL: each */
-    bool every_step;  /* else the newest evaluation of each task in each precision */
-    bool has_step;    /* after this step alone */
+    const char *task; /* NULL: all */
+    bool every_step;  /* every evaluation; else the newest of each task in each precision */
+    bool has_step;    /* only after this step */
     uint64_t step;
 };
 
 /**
- * A line of JSON for each item of the tasks that were scored whole. Returns the exit code: 102 where nothing is as
- * wished, 1 where an evaluation is of a bitd that kept no items.
+ * Print a line of JSON for each choice of each document, of the tasks that were scored completely. Returns the exit
+ * code: 102 if there is nothing that was asked for, 1 if an evaluation is from a bitd that kept no items.
  */
 int bit_task_items_print(struct bit_cli *cli, const char *run, const struct bit_task_items_wish *wish);
 

@@ -6,7 +6,9 @@
 #include "ctl/tokenize/inputs.h"
 #include "ctl/tokenize/requests.h"
 
-/** A request file of each input; a line is printed of each. All inputs are tried. The exit code is the first failure's.
+/**
+ * Make a request file of each input, and print a line for each. All inputs are tried. Returns the exit code of the
+ * first failure.
  */
 int bit_tokenize_requests(struct bit_cli *cli, const struct bit_requests_options *options,
                           const struct bit_inputs *inputs);

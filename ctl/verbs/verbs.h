@@ -1,4 +1,4 @@
-/* The verbs, from the one list of them in meson.build. */
+/* The verbs, from the list in meson.build. */
 #ifndef BIT_CTL_VERBS_H
 #define BIT_CTL_VERBS_H
 
@@ -8,12 +8,12 @@
 /* In the order of the help, ended by NULL. */
 extern const struct bit_cli_verb *const bit_verbs[];
 
-/* Each of them, defined in cmd_NAME.c. */
+/* One for each, defined in cmd_NAME.c. */
 #define X(name) extern const struct bit_cli_verb bit_cmd_##name;
 BIT_VERB_TABLE(X)
 #undef X
 
-/** `bitctl wait RUN`, with the options of the verb that goes on with it. */
+/** Do `bitctl wait RUN`, with the --json, -q and socket of `cli`. */
 int bit_wait_for(struct bit_cli *cli, const char *run);
 
 #endif
