@@ -1,5 +1,5 @@
 /*
- * What bitd feeds, on stdout, for comparison:
+ * Prints what bitd feeds, for comparison:
  *     batches order SEED EPOCH COUNT WINDOW [FROM TO]     an order or a part of it, uint32, read in pieces from windows
  *                                                         of that size
  *     batches tokens SPEC FROM TO               the tokens of steps FROM to TO of a specification, uint16

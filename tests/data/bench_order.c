@@ -1,5 +1,5 @@
-/* The order of very many instances: time and memory until the first batch, and of the windows that follow.
- *     bench_order [COUNT] [WINDOWS]      1500000000 and 2 */
+/* The order of very many instances: time and memory until the first batch, and of the following windows.
+ *     bench_order [COUNT] [WINDOWS]      by default 1500000000 and 2 */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>

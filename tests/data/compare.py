@@ -1,10 +1,10 @@
-"""The order and the batches of bitd against numpy's shuffle and against OLMo's own loader.
+"""The order and the batches of bitd against numpy's shuffle and OLMo's own loader.
 
-    compare.py BATCHES          BIT_OLMO=FOLDER_OR_WHEEL says where the `ai2-olmo` package is, if Python does not know
+    compare.py BATCHES          BIT_OLMO=FOLDER_OR_WHEEL: where the `ai2-olmo` package is, if Python does not find it
                                 BIT_PEER_PYTHON=... runs it under another interpreter, one that has numpy and torch
                                 BIT_ORDER_COUNT=N compares a large order, too: 1500000000 takes 6 GB and some minutes
 
-OLMo's MemMapDataset and IterableDataset run as they are published (tests/olmo_package.py).
+OLMo's MemMapDataset and IterableDataset are used as published (tests/olmo_package.py).
 """
 import os
 import subprocess
@@ -67,7 +67,7 @@ def check_orders(program):
 
 
 def check_large_order(program, count):
-    """An order that takes numpy gigabytes and minutes: its first window, one in the middle, and its end."""
+    """Compare the first, a middle and the last window of an order for which numpy needs gigabytes and minutes."""
     theirs = numpy_order(6198, count)
     for begin in (0, count // 2, max(count - WINDOW, 0)):
         end = min(begin + WINDOW, count)
@@ -77,7 +77,7 @@ def check_large_order(program, count):
 
 
 def write_files(folder, context):
-    """Files of odd lengths, one too short for an instance; every token tells file and place."""
+    """Write files of odd lengths, one too short for an instance; every token depends on its file and place."""
     paths = []
     for i, count in enumerate([context * 37 + 5, context - 1, context * 11, context * 120 + context // 2]):
         paths.append(os.path.join(folder, f"{i}.npy"))
@@ -117,7 +117,7 @@ def check_olmo(program, classes, folder):
 
 
 def check_mixture(program, folder):
-    """Each source of a mixture goes through its own order; one source is data.train."""
+    """Each source of a mixture has its own order; a single source equals data.train."""
     context, batch, seed = 32, 8, 6198
     paths = write_files(folder, context)
     alone = our_steps(program, folder, 1, 60, context, batch, seed, f'train: "{paths[0]}" train: "{paths[3]}"')

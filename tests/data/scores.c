@@ -1,5 +1,5 @@
-/* scores FILE.requests: the score of the items' sums on stdin (f64, in the file's order), as key=value pairs. For
- * comparisons with others' metrics. */
+/* scores FILE.requests: prints the score of the items' sums on stdin (f64, in the file's order) as key=value pairs, for
+ * comparison with other metrics. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

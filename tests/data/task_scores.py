@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Scores of tasks beside OLMo's ICLMetric, on the same log-likelihoods; standard errors beside numpy's.
+"""Scores of tasks against OLMo's ICLMetric, on the same log-likelihoods; standard errors against numpy's.
 
     task_scores.py BITCTL SCORES SMALL.json [--seed N]
 
 Random logits of two values, so that choices tie, go into ICLMetric.update and compute; their sums go to `scores`.
-Where Python has scikit-learn and torchmetrics, OLMo uses theirs; else f1 is computed here by its definition. Exit 77
+If Python has scikit-learn and torchmetrics, OLMo uses them; otherwise f1 is computed here by its definition. Exit 77
 without ai2-olmo and torch.
 """
 import importlib.util
@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import olmo_package  # noqa: E402
 
-HAS_SKLEARN = importlib.util.find_spec("sklearn") is not None  # before olmo_package makes it up
+HAS_SKLEARN = importlib.util.find_spec("sklearn") is not None  # before olmo_package fakes it
 VOCAB = 8
 WORDS = [" a", " b", " river", " stone", " of small stones", " ä", " x y z", " and then it rained", " no", " yes it is"]
 failures = 0
@@ -42,7 +42,7 @@ def f1_by_definition(labels, predicted, pos_label):
 
 
 def draw_task(rng, metric, documents):
-    """Requests of a task: choices of several kinds and lengths."""
+    """Yields random requests of a task, with choices of several kinds and lengths."""
     for number in range(documents):
         choices = 2 if metric == "f1" else rng.randint(2, 5)
         words = ["yes", "no"] if metric == "f1" else rng.sample(WORDS, choices)
@@ -53,7 +53,7 @@ def draw_task(rng, metric, documents):
 
 
 def ask(torch, rng, metric, requests):
-    """A row of logits a token, into OLMo's metric; the sums."""
+    """Put random logits, a row for each token, into OLMo's metric. Returns the sums of log-likelihoods."""
     sums = []
     for r in requests:
         count = rng.randint(1, 3)
@@ -77,7 +77,7 @@ def our_score(scores, file, sums):
 
 
 def predictions(requests, sums, metric):
-    """By the definition, in fp32 as OLMo has it: predicted choice and label of each document."""
+    """[(predicted choice, label)] of each document, by the definition, in fp32 as in OLMo."""
     f32 = lambda x: struct.unpack("<f", struct.pack("<f", x))[0]  # noqa: E731
     documents = {}
     for r, s in zip(requests, sums):
@@ -87,7 +87,7 @@ def predictions(requests, sums, metric):
 
 
 def count_ties(requests, sums, metric):
-    """Documents in which the predicted choice has an equal."""
+    """Number of documents in which another choice ties with the predicted one."""
     values = {}
     for r, s in zip(requests, sums):
         values.setdefault(r["document"], []).append(s / (len(r["continuation"]) - 1 if metric == "len_norm" else 1))
@@ -112,7 +112,7 @@ def check_score(rng, metric, requests, sums, theirs, ours):
     always = [[(c, label) for _, label in pairs] for c in range(choices)]
     if metric == "f1":
         best = [f1_by_definition([label for _, label in a], [p for p, _ in a], 0) for a in always]
-        if len(pairs) >= 300:  # the delta method is for many
+        if len(pairs) >= 300:  # the delta method needs many documents
             error = resampled_f1(rng, pairs, 2000)
             expect("error", abs(ours["error"] - error) < 0.1 * error, metric, ours, error)
     else:

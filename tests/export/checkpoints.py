@@ -1,4 +1,4 @@
-"""Small trained checkpoints to export, and what numpy makes of them: the same codes and scales by other means."""
+"""Small trained checkpoints to export, and their codes and scales computed independently in numpy."""
 import json
 import os
 import struct
@@ -12,7 +12,7 @@ try:
 except ImportError:
     fixture.skip("this Python has no numpy")
 
-# What each model is for: the paper's form with an untied head; the form that serves, tied, with all that OLMo has beside it; RMS.
+# The models: the paper's form with an untied head; the form for serving, tied, with all of OLMo's options; RMS.
 PAPER = dict(tied="false", quantizer='preset: "continual"')
 PAPER_BY_PROJECTION = dict(tied="false", quantizer='preset: "reloaded"')
 SERVED = dict(tied="true", clip_qkv="0.5",
@@ -34,7 +34,7 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 }}
 
 
 def train(d, name, tied="false", clip_qkv="0", quantizer="", steps=8, at_step=4, ramp=0, ranks=2, sets=()):
-    """A run that has ended; the folder of its checkpoints."""
+    """Train a run to its end and return its id."""
     path = os.path.join(d.dir, f"{name}.txtpb")
     with open(path, "w") as f:
         f.write(SPEC.format(name=name, tied=tied, clip_qkv=clip_qkv, quantizer=quantizer, steps=steps, at_step=at_step, ramp=ramp,
@@ -94,14 +94,14 @@ def to_bf16(w):
     return ((bits + 0x7fff + (bits >> 16 & 1) >> 16).astype(np.uint32) << 16).view(np.float32)
 
 
-# ---- what should be there
+# ---- expected tensors
 
 LINEARS = {"att_proj": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], "attn_out": ["self_attn.o_proj"],
            "ff_proj": ["mlp.up_proj", "mlp.gate_proj"], "ff_out": ["mlp.down_proj"]}
 
 
 def linears(weights, layers=2):
-    """Of each linear: Hugging Face's names of its projections, and the matrix."""
+    """Yields for each linear (Hugging Face's names of its projections, the matrix)."""
     for layer in range(layers):
         for ours, theirs in LINEARS.items():
             yield [f"model.layers.{layer}.{t}" for t in theirs], weights[f"transformer.blocks.{layer}.{ours}.weight"]
@@ -118,7 +118,7 @@ def plain(weights):
 
 
 def ternary(weights, measure, by_projection):
-    """Hugging Face's name of a linear -> codes, scale."""
+    """Hugging Face's name of a linear -> (codes, scale)."""
     out = {}
     for names, w in linears(weights):
         parts = np.split(w, len(names))
@@ -131,7 +131,7 @@ def ternary(weights, measure, by_projection):
 
 
 def worker_codes(folder):
-    """The same as the worker wrote them beside the checkpoint: codes.safetensors, four columns in a byte."""
+    """The same from codes.safetensors, which the worker wrote into the checkpoint: four columns in a byte."""
     packed, out = read_safetensors(os.path.join(folder, "codes.safetensors")), {}
     for names, w in linears({n: p for n, p in packed.items() if not n.endswith("_scale")}):
         ours = next(n for n, p in packed.items() if p is w)
@@ -142,5 +142,5 @@ def worker_codes(folder):
 
 
 def unpack(packed):
-    """Hugging Face's quarters: rows r, r + n, r + 2n, r + 3n of n packed ones."""
+    """Unpack Hugging Face's form: packed row r of n holds rows r, r + n, r + 2n, r + 3n."""
     return np.concatenate([(packed >> 2 * i & 3).astype(np.int8) - 1 for i in range(4)])

@@ -1,7 +1,7 @@
 /*
- * forge_checkpoint FOLDER ASSIGNMENT...: a checkpoint of random weights, of any size, without training one.
- * Assignments are those of bitctl's --set: model.preset=olmo_1b, quantizer.preset=export. It is of the ternary phase,
- * and has no moments. For measuring exports; nothing resumes from it.
+ * forge_checkpoint FOLDER ASSIGNMENT...: writes a checkpoint of random weights, of any size, without training.
+ * Assignments are those of bitctl's --set: model.preset=olmo_1b, quantizer.preset=export. The checkpoint is of the
+ * ternary phase and has no moments. For measuring exports; no run can resume from it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static Bit__RunSpec *make_spec(int count, char **assignments)
     return (Bit__RunSpec *)spec;
 }
 
-/* Sums of four bytes: bell-shaped, as weights are. */
+/* Sums of four random bytes: bell-shaped like weights. */
 static void fill(float *chunk, size_t count, uint64_t *state)
 {
     for (size_t i = 0; i < count; i++) {
@@ -86,7 +86,7 @@ static void write_model(const char *path, const struct bit_tensor *tensors, int 
     free(chunk);
 }
 
-/* The manifest has rows of the moments' files, which are not there. */
+/* The manifest lists the moments' files, too, although they do not exist. */
 static void write_manifest(const char *folder, Bit__RunSpec *spec, Bit__ManifestFile *model)
 {
     Bit__ManifestFile files[BIT_CHECKPOINT_FILES], *list[BIT_CHECKPOINT_FILES];

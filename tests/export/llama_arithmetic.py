@@ -1,12 +1,12 @@
-"""OLMo's forward pass in numpy, from a checkpoint's fp32 weights, in the arithmetic of llama.cpp's processors: what each type of
-weight does to the activations that it meets. Written from the formulas, not from what bitctl exports.
+"""OLMo's forward pass in numpy, from a checkpoint's fp32 weights, in the arithmetic of llama.cpp's CPU back end: each weight type
+quantises the activations in its own way. Written from the formulas, not from what bitctl exports.
 
     F32         fp32
     F16, BF16   activations are rounded to that type before the product
     TQ1_0       activations are int8 by blocks of 256: x (-127 / the largest by magnitude, with its sign), to nearest, ties to
     TQ2_0       even; the weight's scale is a half
     Q2_0        activations are int8 by blocks of 32: x / (largest magnitude / 127), the block's scale being a half
-    trained     no type of llama.cpp: int8 by whole rows, fp32 scales, as training has it; what lies between is llama.cpp's blocks
+    trained     no type of llama.cpp: int8 by whole rows, fp32 scales, as in training; the difference is due to llama.cpp's blocks
 """
 import json
 import struct
@@ -31,7 +31,7 @@ def to_bfloat(x):
 
 
 def room(x):
-    """How far a half-way point between two halves is from x, in halves' steps: 0 at it."""
+    """Distance of x from the nearest midpoint between two fp16 values, in fp16 steps: 0 at the midpoint."""
     _, exponent = np.frexp(np.abs(x.astype(np.float64)))
     steps = x.astype(np.float64) / 2.0 ** (np.maximum(exponent, -13) - 11)
     return 0.5 - np.abs(steps - np.rint(steps))
@@ -41,7 +41,7 @@ ROUND = {"f32": lambda x: x.astype(F), "f16": lambda x: x.astype(np.float16).ast
 
 
 def ternarise(w, measure):
-    """Codes, and what they are multiplied with."""
+    """(codes, factor that they are multiplied with)"""
     values = np.abs(w).ravel()
     m = np.sort(values)[(values.size - 1) // 2] if measure == "median" else values.astype(np.float64).mean()
     scale = F(1) / max(F(m), F(1e-5))
@@ -49,11 +49,11 @@ def ternarise(w, measure):
 
 
 class Linear:
-    """A matrix of type `kind`. codes: None, or those of `weight`, to be multiplied with `scale`."""
+    """A matrix of type `kind`. codes: None, or the codes of `weight`, which are multiplied with `scale`."""
 
     def __init__(self, kind, weight, codes=None, scale=None):
         self.kind = kind
-        self.closest = np.inf  # of an activation to where its code changes, in codes; by position
+        self.closest = np.inf  # by position: smallest distance of an activation to a border between codes, in codes
         if kind in ROUND:
             self.weight = ROUND[kind](weight if codes is None else codes * scale).astype(np.float64)
         else:
@@ -73,7 +73,7 @@ class Linear:
         codes = np.rint(exact)
         self.closest = (0.5 - np.abs(exact - codes)).reshape(len(x), -1).min(-1)
         if self.kind == "q2_0":
-            # A block's scale is off by some 1e-7 of itself, 1e-4 of a half's step; its codes by 1e-5 of one.
+            # A block's scale has an error of some 1e-7 of itself, which is 1e-4 of an fp16 step; its codes one of 1e-5 of a code.
             self.closest = np.minimum(self.closest, room(d).reshape(len(x), -1).min(-1) / 10)
         return (codes.astype(np.float64) * step).reshape(x.shape)
 
@@ -85,8 +85,8 @@ class Linear:
 
 
 class Model:
-    """shape: layers, width, heads, mlp_hidden, context, rope_theta, clip_qkv, as the specification has them. kind: a type of
-    bitctl export. measure: None for a 16-bit checkpoint, else "mean" or "median"; by_projection: a scale each."""
+    """shape: layers, width, heads, mlp_hidden, context, rope_theta, clip_qkv, as in the specification. kind: a type of bitctl
+    export. measure: None for a 16-bit checkpoint, otherwise "mean" or "median"; by_projection: each projection has its scale."""
 
     def __init__(self, path, shape, kind, measure=None, by_projection=False):
         w = read_safetensors(path)
@@ -109,7 +109,8 @@ class Model:
             self.blocks.append((*split(t("att_proj"), 3), make(t("attn_out")), *split(t("ff_proj"), 2), make(t("ff_out"))))
 
     def logits(self, ids):
-        """Of each position; how close an activation came to another code up to it; and how close one before the head, at it."""
+        """(logits of each position; the smallest distance of an activation to another code up to this position; the same at this
+        position for the head's input)"""
         s = self.shape
         heads, size = s["heads"], s["width"] // s["heads"]
         angle = np.outer(np.arange(len(ids)), 1 / s.get("rope_theta", 1e4) ** (np.arange(0, size, 2) / size))

@@ -1,10 +1,10 @@
-"""llama.cpp on the files that `bitctl export --to gguf` makes: it loads every type, and its logits are those of the arithmetic of
-llama_arithmetic.py on the checkpoint's own weights. Called by tests/export/run, with a Python that has llama-cpp-python.
+"""llama.cpp on the files of `bitctl export --to gguf`: it loads every type, and its logits equal those of llama_arithmetic.py on the
+checkpoint's own weights. Called by tests/export/run, with a Python that has llama-cpp-python.
 
-An activation that lies between two int8 codes goes either way, and each later position then differs by some hundredths. So a
-sequence counts up to its first position at which an activation lies within TIE codes of a border; what follows may differ by SPREAD.
-A position whose head meets an activation between two halves counts with that much room. In f16 and bf16 files every position has
-such ones, in every matrix: their bound is what that comes to.
+An activation midway between two int8 codes may be rounded either way, and each later position then differs by some hundredths. So a
+sequence is compared up to its first position at which an activation lies within TIE codes of a border; later ones may differ by
+SPREAD. At a position where the head's input lies midway between two fp16 values the bound is AT_HEAD. In f16 and bf16 files every
+position has such activations, in every matrix; their bounds in NEAR allow for that.
 """
 import argparse
 import contextlib
@@ -43,8 +43,8 @@ def logits_of(llama, ids):
 
 
 def compare(path, model, vocab, trained=None, seed=1):
-    """Positions compared of all, the largest difference among them, at those with a tie before the head, and among the rest;
-    and the largest and mean one from the arithmetic of training."""
+    """(number of positions compared; largest difference among those without and with a tie at the head's input, and among the
+    positions not compared; spread of the logits; largest and mean difference from training's arithmetic, or None)"""
     rng, llama = np.random.default_rng(seed), open_model(path)
     near, head, far, compared, away = 0.0, 0.0, 0.0, 0, []
     bound = NEAR[model.kind]
@@ -57,8 +57,8 @@ def compare(path, model, vocab, trained=None, seed=1):
             away.append(np.abs(got - trained.logits(ids)[0]))
         is_tie = own < TIE
         limit = np.where(is_tie, AT_HEAD, bound)
-        clear = int((closest > TIE).sum())  # closest only ever falls
-        while clear < LENGTH and off[clear] < limit[clear]:  # a tie that went the same way in both
+        clear = int((closest > TIE).sum())  # closest never grows with the position
+        while clear < LENGTH and off[clear] < limit[clear]:  # a tie that was rounded the same way in both
             clear += 1
         compared += clear
         near = max(near, off[:clear][~is_tie[:clear]].max(initial=0))
@@ -78,7 +78,7 @@ def check(name, path, model, vocab, trained=None):
 
 # ---- tokens
 
-# What llama.cpp's own split patterns and tables may know otherwise. All are in normal form C, which llama.cpp does not make.
+# Texts that llama.cpp's own split patterns and tables may treat differently. All are in NFC, because llama.cpp does not normalise.
 ODD = ["", " ", "  ", "\n", " \n \t x", "a  b   c\t\td", "I'm we'll THEY'RE it's 'twas", "x=1;\r\n\r\ny", "3.14159 1,000,000 0x7f", "naïve café Ångström",
        "日本語のテキスト、漢字。", "한국어 문장", "Привет, мир!", "नमस्ते दुनिया", "مرحبا بالعالم", "👩‍👩‍👧‍👦 🇩🇪 ☃️", "\u00a0\u2003\u3000x", "a\u200bb", "…—–“”‘’",
        "<|endoftext|>", "a<|endoftext|>b", "<|padding|> <|endoftext", "|||EMAIL_ADDRESS||| |||IP_ADDRESS|||", " " * 23, " " * 24 + "x", " " * 61 + "y",
@@ -86,14 +86,14 @@ ODD = ["", " ", "  ", "\n", " \n \t x", "a  b   c\t\td", "I'm we'll THEY'RE it's
 
 
 def pieces(llama, ids):
-    """The text of ids. Llama.detokenize leaves out what is longer than 32 bytes."""
+    """The text of ids. Llama.detokenize drops tokens longer than 32 bytes."""
     vocab, room = llama_cpp.llama_model_get_vocab(llama.model), 4096
     buffer = (ctypes.c_char * room)()
     return b"".join(buffer[:llama_cpp.llama_token_to_piece(vocab, i, buffer, room, 0, True)] for i in ids)
 
 
 def check_tokens(path, tokenizer_json, texts):
-    """llama.cpp's ids of texts with the vocabulary of the file, beside those of Hugging Face's tokenizers."""
+    """Compare llama.cpp's ids of texts, with the file's vocabulary, with those of Hugging Face's tokenizers."""
     from tokenizers import Tokenizer
     llama, theirs = open_model(path, vocab_only=True), Tokenizer.from_file(tokenizer_json)
     count = 0
@@ -116,7 +116,7 @@ def check_tokens(path, tokenizer_json, texts):
 # ---- llama.cpp's own converter
 
 def convert(source, python, folder, kind, out):
-    """convert_hf_to_gguf.py of llama.cpp's sources, by a Python with transformers."""
+    """Run convert_hf_to_gguf.py of llama.cpp's sources with a Python that has transformers."""
     command = [python, os.path.join(source, "convert_hf_to_gguf.py"), folder, "--outtype", kind, "--outfile", out, "--no-lazy"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"TORCHDYNAMO_DISABLE": "1"})
     if done.returncode != 0:
@@ -124,7 +124,7 @@ def convert(source, python, folder, kind, out):
 
 
 def check_converter(name, ours, theirs, differing=()):
-    """All tensors of the same name, type, shape and bytes."""
+    """Whether both files have the same tensors: name, type, shape and bytes, except those in `differing`."""
     a, b = ({t.name: t for t in gguf.GGUFReader(path).tensors} for path in (ours, theirs))
     wrong = sorted(set(a) ^ set(b)) + [n for n in sorted(set(a) & set(b)) if a[n].tensor_type != b[n].tensor_type or
                                        list(a[n].shape) != list(b[n].shape) or a[n].data.tobytes() != b[n].data.tobytes()]

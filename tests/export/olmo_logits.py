@@ -1,8 +1,8 @@
-"""Logits of OLMo's own model class, with the linears of PyPI's `bitlinear` in the blocks of a ternary model, on a checkpoint of ours.
+"""Logits of OLMo's own model class on a checkpoint of bitd; a ternary model's blocks have the linears of PyPI's `bitlinear`.
 
     olmo_logits.py CHECKPOINT 16bit|ternary IDS.npy OUT.npy
 
-A program of its own, because olmo_package answers for modules that are not there, and others would believe it.
+A separate program, because olmo_package fakes missing modules, which would mislead other packages.
 """
 import json
 import os
@@ -22,7 +22,7 @@ LINEARS = {"att_proj": 3, "attn_out": 1, "ff_proj": 2, "ff_out": 1}
 
 
 def model_of(folder):
-    """The model, and config.json of the checkpoint."""
+    """(the model, config.json of the checkpoint)"""
     config, model = olmo_package.load("olmo.config", "olmo.model") or sys.exit(77)
     with open(os.path.join(folder, "config.json")) as f:
         said = json.load(f)
@@ -40,7 +40,7 @@ def model_of(folder):
 
 
 def quantised(matrix, parts, quantizer):
-    """Linears of the package in the place of one of OLMo's."""
+    """The package's linears that replace one of OLMo's."""
     made = olmo_torch.Projections(matrix.shape[1], [matrix.shape[0] // parts] * parts, quantizer)
     for part, weight in zip(made.parts, matrix.chunk(parts)):
         part.weight.data = weight.clone()

@@ -1,4 +1,4 @@
-"""What `bitctl export` writes, beside the checkpoint's own numbers by numpy; refusals; a full disk; a kill; an earlier export."""
+"""The files of `bitctl export` against the checkpoint's own numbers by numpy; refusals; a full disk; a kill; an earlier export."""
 import json
 import os
 import subprocess
@@ -62,7 +62,7 @@ def the_tokenizer_goes_along():
 
 
 def ternary(path, d, run, step, model, norm_weights=False):
-    """The folder holds the codes and scales that numpy makes, and that the worker trains with."""
+    """Assert that the folder has numpy's codes and scales, which are also those that the worker trains with."""
     got, config = ck.read_folder(path)
     source = ck.folder(d, run, step)
     weights = ck.read_safetensors(os.path.join(source, "model.safetensors"))
@@ -106,7 +106,7 @@ def bitnet_and_paper():
 
 
 def refused(d, words, source, form, *args, code=1):
-    """Nothing is there afterwards."""
+    """Assert that the export is refused with these words and leaves nothing behind."""
     out = os.path.join(d.dir, "refused")
     got, said, err = d.ctl("export", source, "--to", form, "--output", out, *args)
     assert got == code and not said, f"{form} {args} ended with {got}: {said}{err}"
@@ -149,7 +149,7 @@ def numbers_above_a_types_range():
 
 
 def state(path):
-    """What lies in a folder, byte for byte."""
+    """name -> bytes of each file in a folder."""
     out = {}
     for name in sorted(os.listdir(path)):
         with open(os.path.join(path, name), "rb") as f:
@@ -181,7 +181,7 @@ def broken_off_nothing_half_is_there():
 
 
 def what_is_read_again_is_compared():
-    """Bits that the disk turns between writing and reading: nothing gets a name."""
+    """If a bit is flipped on the disk, reading the file back detects it and no export is made."""
     with fixture.Daemon() as d:
         run = ck.train(d, "m", **ck.SERVED)
         plan, shim = os.path.join(d.dir, "plan"), os.path.join(fixture.build_root(), "tests", "faults", "libfaults.so")

@@ -1,5 +1,5 @@
-"""What `bitctl export --to gguf` writes, read by PyPI's gguf package and made numbers by it: the checkpoint's codes times its scales,
-or its weights; the vocabulary; what is refused."""
+"""`bitctl export --to gguf`, read and dequantised by PyPI's gguf package: the checkpoint's codes times its scales, or its weights; the
+vocabulary; what is refused."""
 import json
 import os
 import struct
@@ -23,7 +23,7 @@ HEADS = 4
 
 
 def teach_q2_0():
-    """gguf 0.19 has no name for type 42."""
+    """Register type 42, for which gguf 0.19 has no name."""
     types = gguf.GGMLQuantizationType
     if 42 not in types._value2member_map_:
         member = int.__new__(types, 42)
@@ -63,7 +63,7 @@ def name_of(theirs):
 
 
 def turned(name, w):
-    """Rows of q and k in llama.cpp's order."""
+    """The matrix with the rows of q and k in llama.cpp's order."""
     if not name.endswith(("attn_q.weight", "attn_k.weight")):
         return w
     return w.reshape(HEADS, 2, len(w) // HEADS // 2, -1).swapaxes(1, 2).reshape(w.shape)
@@ -88,7 +88,7 @@ def weights_of(d, run, step):
 
 
 def ends(weights, kind):
-    """Embedding and head."""
+    """The expected embedding and head."""
     of = ROUND[kind if kind in FLOATS else "f16"]
     out = {"token_embd.weight": of(weights["transformer.wte.weight"])}
     if "transformer.ff_out.weight" in weights:
@@ -115,7 +115,7 @@ def codes_and_scales_in_every_type():
 
 def numbers_of_the_16_bit_phase():
     with fixture.Daemon() as d:
-        run = ck.train(d, "m", **ck.PAPER, sets=WIDE)  # whose inner norm begins with the switch
+        run = ck.train(d, "m", **ck.PAPER, sets=WIDE)  # its inner norm exists only after the switch
         weights = weights_of(d, run, 4)
         for kind in FLOATS:
             want = ends(weights, kind)
@@ -227,7 +227,7 @@ def a_damaged_checkpoint_leaves_nothing():
 
 
 def faulty(d, rule, *args):
-    """An export under a fault of tests/faults/shim.c. Its exit code (below 0: the signal that ended it), and what it said."""
+    """Run an export under a fault of tests/faults/shim.c. Returns (exit code, below 0 the signal that ended it; stderr)."""
     rules = os.path.join(d.dir, "rules")
     with open(rules, "w") as f:
         f.write(rule + "\n")
@@ -249,7 +249,7 @@ def broken_off_it_is_not_there():
             with open(file, "rb") as f:
                 return f.read()
 
-        # A full disk in the head, in the data and at the sync; a bit that the disk changed, in each.
+        # A disk that is full in the header, in the data and at the sync; a flipped bit in each.
         for rule, code, why in (("write path=model.gguf from=1 error 28", 73, "No space left"),
                                 ("write path=model.gguf from=3 error 28", 73, "No space left"),
                                 ("fsync path=model.gguf error 28", 73, "No space left"),
@@ -258,7 +258,7 @@ def broken_off_it_is_not_there():
             got, said = faulty(d, rule, *words)
             assert got == code and why in said, (rule, got, said)
             assert not os.path.exists(out) and not os.path.exists(out + ".partial"), rule
-        # Killed in the middle of the data, and at the end: what is left is no export, and in nobody's way.
+        # Killed in the middle of the data, and at the rename: only a .partial file is left, which does not hinder a later export.
         for rule in ("write path=model.gguf from=3 torn", "rename kill 9"):
             got, _ = faulty(d, rule, *words)
             assert got == -9 and not os.path.exists(out) and os.path.exists(out + ".partial"), (rule, got)

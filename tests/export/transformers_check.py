@@ -1,8 +1,9 @@
-"""Hugging Face's transformers on what `bitctl export` makes: its logits beside those of OLMo's own model and PyPI's `bitlinear`, its
-tokens and text, and its log-likelihoods beside our worker's. Called by tests/export/run, with a Python that has transformers.
+"""Hugging Face's transformers on the exports of bitctl: its logits against those of OLMo's own model and PyPI's `bitlinear`, its
+tokens and text, and its log-likelihoods against bitworker's. Called by tests/export/run, with a Python that has transformers.
 
-Everything is f32. An activation that lies between two int8 codes goes either way where sums are made in another order (those of RMS,
-of a mean, ours), and each later position then differs by some thousandths. So a sequence counts up to the first such position.
+Everything is f32. If sums are added in another order (those of RMS, of a mean, ours), an activation midway between two int8 codes may
+be rounded either way, and each later position then differs by some thousandths. So a sequence is compared up to the first such
+position.
 """
 import argparse
 import json
@@ -10,7 +11,7 @@ import os
 import subprocess
 import sys
 
-os.environ["TORCHDYNAMO_DISABLE"] = "1"  # or the first product waits for a C++ compiler
+os.environ["TORCHDYNAMO_DISABLE"] = "1"  # otherwise the first product waits for a C++ compiler
 os.environ["HF_HUB_OFFLINE"] = "1"
 HERE = os.path.dirname(os.path.abspath(__file__))
 import checkpoints as ck  # noqa: E402
@@ -26,7 +27,7 @@ NEAR, SUM_NEAR, SPREAD = 1e-5, 2e-4, 0.5
 SEQUENCES, LENGTH, SHORT = 24, 48, 12
 WIDE = ["model.width=256", "model.heads=4", "model.mlp_hidden=1024", "schedule.peak_lr=1e-3"]
 WORDS = ["model.vocab=50280", "model.vocab_padded=50304"]  # OLMo's
-# name -> a model, and the forms of its ternary checkpoint
+# name -> (model, forms of its ternary checkpoint)
 MODELS = {
     "paper": (ck.PAPER, ("hf-paper",)),
     "paper, by projection": (dict(tied="true", clip_qkv="0.5", quantizer='preset: "reloaded"'), ("hf-paper",)),
@@ -58,7 +59,7 @@ def line(good, name, text):
 
 
 def check_logits(name, got, want):
-    """Up to the first position of each sequence at which a tie between two codes went the other way."""
+    """Compare logits, in each sequence up to the first position at which a tie between two codes was rounded the other way."""
     off = np.abs(got - want).max(axis=2)
     clear = np.cumsum(off >= NEAR, axis=1) == 0
     good = clear.mean() > 0.6 and off.max() < SPREAD
@@ -67,7 +68,7 @@ def check_logits(name, got, want):
 
 
 def check_worker(d, name, checkpoint, precision, model, ids):
-    """Sums of log-likelihoods by bitworker score, of short requests, so that most meet no tie."""
+    """Compare with the sums of bitworker score, for short requests, so that most have no tie."""
     ids = ids.reshape(-1, SHORT)
     worker = os.path.join(fixture.build_root(), "worker", "bitworker")
     asked = "".join(json.dumps({"context": s[:1].tolist(), "continuation": s[1:].tolist()}) + "\n" for s in ids)
@@ -85,7 +86,7 @@ def check_worker(d, name, checkpoint, precision, model, ids):
 
 
 def check_text(name, folder, model, tokenizer_json):
-    """The folder alone is enough: tokens as `tokenizers` makes them, and text."""
+    """The exported folder alone suffices to make the tokens of `tokenizers` and to generate text."""
     from tokenizers import Tokenizer
     text = "The quick brown fox, 3.14 naïve café's\n\n  x"
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

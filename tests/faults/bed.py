@@ -1,4 +1,4 @@
-"""The bed that faults are planted in: a daemon with the shim before its system calls, a tiny model, and what to measure."""
+"""The bed for the faults: a daemon with the shim preloaded around its system calls, a tiny model, and the measurements."""
 import json
 import os
 import random
@@ -15,8 +15,7 @@ import fixture  # noqa: E402
 
 SHIM = os.path.join(fixture.build_root(), "tests", "faults", "libfaults.so")
 STEPS, AT, EVERY = 80, 40, 10
-# Steps that a loss may cost: those of an interval, and those trained while the checkpoint at its end was still being written
-# beside them.
+# Steps that a loss may cost: those of an interval, and those trained while the checkpoint at its end was still being written.
 LOST = EVERY + 5
 
 # About 20 ms a step on two ranks of one thread each.
@@ -35,7 +34,7 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: {restarts} }}
 
 
 def shared_memory():
-    """What MPI and NCCL make there; other programs have things of their own."""
+    """Names in /dev/shm that MPI and NCCL made; those of other programs are left out."""
     return {name for name in os.listdir("/dev/shm") if name.startswith(("vader_segment", "ompi", "pmix", "ucx", "nccl"))}
 
 
@@ -50,13 +49,13 @@ def mapped_memory():
     return mapped
 
 
-# Behind a fault: seconds from `since` until the loss was known and until a step was done again, seconds between the two; steps done
-# twice; how many of them a checkpoint held that was complete before the loss, which must be none; and what bitd says was the cause.
+# After a fault: seconds from `since` until the loss was detected and until a step was trained again, seconds between the two; steps
+# trained twice; how many of them a checkpoint held that was complete before the loss, which must be 0; and the cause as bitd recorded it.
 Recovery = namedtuple("Recovery", "detect again between lost needless cause")
 
 
 class Bed(fixture.Daemon):
-    """rules(text) makes the shim misbehave until heal()."""
+    """A Daemon with the shim: rules(text) sets its faults until heal()."""
 
     def __init__(self, config="", seed=0, preload=True, hold=()):
         super().__init__("restart_delay_max = 0.2\nkill_grace = 2\ncheckpoint_retry = 0.5\n" + config, hold)
@@ -112,7 +111,7 @@ class Bed(fixture.Daemon):
         return found
 
     def until(self, what, limit=300):
-        """Where nothing tells: ask until it is so."""
+        """Poll a condition that has no event to wait for. Returns what() once it is true."""
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
             got = what()
@@ -129,7 +128,7 @@ class Bed(fixture.Daemon):
         assert code in (0, 101), f"waiting for step {step} ended with {code}: {self.status(run)}"
 
     def records(self, run, kind=None):
-        """The journal, with its times in seconds."""
+        """[(time in seconds, kind, content)] of the journal's records, all or those of one kind."""
         out = []
         for e in self.events(run, True):
             name = next(k for k in e if k not in ("schema", "seq", "time_ns", "time"))
@@ -141,7 +140,7 @@ class Bed(fixture.Daemon):
         return any(at > since for at, _, _ in self.records(run, "lost"))
 
     def recoveries(self, run, since=0):
-        """What each loss in the journal after wall time `since` came to, if training went on."""
+        """A Recovery for each loss in the journal after wall time `since` after which training went on."""
         out, lost, newest = [], None, 0
         for at, kind, what in self.records(run):
             if kind == "checkpoint" and not int(what["error"]):
@@ -157,25 +156,25 @@ class Bed(fixture.Daemon):
         return out
 
     def recovery(self, run, since):
-        """That of the first loss."""
+        """The Recovery of the first loss."""
         found = self.recoveries(run, since)
         assert found, f"a loss is in the journal, and a step after it: {self.records(run)[-8:]}"
         return found[0]
 
     def completed(self, run):
-        """The same while bitd may be killed at any moment."""
+        """Whether the run is completed; False if bitd does not answer, because it may be killed at any moment."""
         code, out, _ = self.ctl("status", run, "--json")
         return code == 0 and json.loads(out)["state"] == "completed"
 
     def left_behind(self, run):
-        """What a run that has ended must not leave: processes, half checkpoints, shared memory that nobody maps."""
+        """What a run that has ended must not leave behind: processes, partial checkpoints, shared memory that nobody maps."""
         left = [f"process {pid}" for pid in self.worker_pids(run)]
         folder = os.path.join(self.state, "runs", run, "checkpoints")
         left += [name for name in os.listdir(folder) if ".partial" in name] if os.path.isdir(folder) else []
         return left + [f"/dev/shm/{name}" for name in self.orphaned_memory()]
 
     def orphaned_memory(self):
-        """Of this daemon's launches, mapped by nobody, and still there when bitd had time to clear up."""
+        """Shared memory of this daemon's launches that no process maps and that is still there after bitd had time to clean up."""
         with open(os.path.join(self.dir, "bitd.log"), errors="replace") as f:
             jobs = {job_of(int(pid)) for pid in re.findall(r"launched .* pid=(\d+)", f.read())}
         deadline = time.monotonic() + 60
@@ -190,7 +189,7 @@ _host = []
 
 
 def job_of(pid):
-    """The number that Open MPI gives what mpirun of that process number starts: the two mixed with one of the host."""
+    """Open MPI's job number for the mpirun with this pid: its low 16 bits XORed with a number of the host."""
     if not _host:
         p = subprocess.Popen(["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "1", "printenv", "PMIX_NAMESPACE"],
                              stdout=subprocess.PIPE, text=True)
@@ -206,7 +205,7 @@ _undisturbed = {}
 
 
 def undisturbed(**spec):
-    """What the run comes to when nothing happens: its weights, and the loss and norm of every step."""
+    """(weights digest, loss and norm of every step, median seconds between steps) of the run without faults; cached."""
     if key(**spec) not in _undisturbed:
         with Bed(preload=False) as d:
             run = d.submit(d.bed_spec(**spec))
@@ -218,14 +217,14 @@ def undisturbed(**spec):
 
 
 def is_same(d, run, **spec):
-    """It came to the same bits, at every step and at the end."""
+    """Whether the run ended with the weights, losses and norms of the undisturbed one, to the bit."""
     want = undisturbed(**spec)
     status = d.finish(run)
     return status["weights_digest"] == want[0] and d.losses(run) == want[1]
 
 
 def is_gone(pid):
-    """Or a zombie, whose parent is not this daemon's to hurry."""
+    """Whether the process has ended. A zombie counts: when its parent reaps it is not up to this daemon."""
     try:
         with open(f"/proc/{pid}/stat") as f:
             return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
@@ -234,7 +233,7 @@ def is_gone(pid):
 
 
 def kill(pid, sig=signal.SIGKILL):
-    if pid <= 0:  # everybody, to the kernel
+    if pid <= 0:  # to the kernel it means several processes
         return False
     try:
         os.kill(pid, sig)

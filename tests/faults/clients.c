@@ -1,14 +1,13 @@
 /*
- * Clients that do everything wrong, at a rate, and a server that does next to nothing, to hold bitd against.
+ * Clients that send garbage at a given rate, and a server that does almost nothing, to compare bitd with.
  *
- *     clients bad SOCKET COUNT RATE SEED      COUNT of them, RATE a second; prints how many were let in
- *     clients idle SOCKET COUNT               connects so many, prints how many are, says nothing until its input ends
- *     clients serve SOCKET                    reads, answers 64 bytes with 2048, until it is killed; prints "up"
+ *     clients bad SOCKET COUNT RATE SEED      COUNT clients, RATE a second; prints how many could connect
+ *     clients idle SOCKET COUNT               connects COUNT times, prints how many could, is silent until EOF
+ *     clients serve SOCKET                    answers 64 bytes with 2048, until it is killed; prints "up"
  *     clients ask SOCKET COUNT INTERVAL_MS    connect, 64 bytes, the answer, close; prints "p50 p99 max" in
  * milliseconds
  *
- * What the machine's scheduler and the sockets themselves cost is in both servers' figures; what is bitd's is the
- * difference.
+ * Both servers' figures include the cost of the machine's scheduler and of the sockets; the difference is bitd's cost.
  */
 #include <errno.h>
 #include <signal.h>
@@ -27,7 +26,7 @@
 #include "proto/check.h"
 #include "proto/timeslice.h"
 
-#define HELD_MAX    32 /* bad clients that are there at once: the oldest goes as the next one comes */
+#define HELD_MAX    32 /* bad clients connected at once: the oldest is closed when the next one connects */
 #define IDLE_MAX    4096
 #define CALLS_MAX   100000
 #define ASK_BYTES   64
@@ -78,13 +77,13 @@ static int open_client(const char *path)
     return fd;
 }
 
-/* The server may hang up in the middle of it, as it should. */
+/* Errors are ignored: the server rightly hangs up in the middle. */
 static void say(int fd, const void *bytes, size_t count)
 {
     (void)!send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Random bytes; a header cut off; one that promises a megabyte, and a little of it; a header byte by byte. */
+/* Random bytes; a header cut short; a header that announces a megabyte, and little after it; a header byte by byte. */
 static void misbehave(int fd, uint64_t *state)
 {
     uint8_t bytes[600] = "BIT1";

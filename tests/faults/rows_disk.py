@@ -1,4 +1,4 @@
-"""Rows 8 to 11: disks that are full, fail, tear and flip."""
+"""Rows 8 to 11: disks that are full or fail, torn writes, flipped bits."""
 import os
 import random
 import re
@@ -12,7 +12,8 @@ ENOSPC, EIO = 28, 5
 
 
 def blocked_until_healed(r, d, run, reason):
-    """BLOCKED by name, still there, and on by itself when the disk is well again."""
+    """The run is blocked with this reason, its checkpoints are intact, and it continues by itself once the disk works again.
+    Returns the seconds that took."""
     status = d.until(lambda: (lambda s: s["state"] == "blocked" and s)(d.status(run)))
     r.check(re.search(reason, status["reason"]), f"blocked, and says {status['reason']!r}")
     r.notes.append(f"the user sees: {status['reason']}")
@@ -39,7 +40,7 @@ def full(rule, reason):
 
 
 def failing(r, rng, many):
-    """Each write and sync of a checkpoint fails with some chance, for errno, short writes and failed syncs."""
+    """Each write and sync of a checkpoint fails with some probability: errors, short writes and failed syncs."""
     for _ in range(many(1, 20)):
         with Bed() as d:
             seed = rng.randrange(1 << 30)
@@ -61,7 +62,8 @@ def failing(r, rng, many):
 
 
 def nameless(r, rng, many):
-    """A checkpoint is whole, and bitd cannot give it its name: said, tried again with a later step, and nothing of it stays."""
+    """bitd cannot rename a complete checkpoint to its final name: it records the error, the next checkpoint succeeds, and nothing of
+    the failed one stays."""
     with Bed() as d:
         d.rules(f"rename who=bitd path=step-{2 * EVERY:08d}.partial error {EIO}")
         run = d.submit(d.bed_spec())
@@ -72,7 +74,7 @@ def nameless(r, rng, many):
 
 
 def lying(r, rng, many):
-    """A sync of the journal fails, and what it was to write is gone: nothing that was answered is lost."""
+    """A sync of the journal fails: the run blocks, and ends with the undisturbed result once the disk is healed."""
     step = rng.randrange(5, 30)
     with Bed(hold=(step + 1,)) as d:
         run = d.submit(d.bed_spec())
@@ -85,7 +87,7 @@ def lying(r, rng, many):
 
 
 def begun_without_room(r, rng, many):
-    """bitd was killed in the middle of a record, and there is no room when it begins: the run waits, and nobody is told of an end."""
+    """bitd was killed in the middle of a record, and the disk is full when it starts: the run is blocked, and not reported as ended."""
     with Bed(hold=(EVERY + 2,)) as d:
         run = d.submit(d.bed_spec())
         assert d.wait(run, "--for", f"checkpoint={EVERY}") == 0
@@ -104,7 +106,7 @@ TORN = {"steps": 81, "at": 41, "every": 3}
 
 
 def calls_of_a_checkpoint():
-    """(program, rank, call, path's end) of each call that changes a file of one checkpoint, as an undisturbed run makes them."""
+    """(program, rank, call, path) of each call of an undisturbed run that changes a file of one checkpoint."""
     name = f"step-{3 * TORN['every']:08d}"
     with Bed() as d:
         d.rules(f"any path=checkpoints/{name} note")
@@ -114,8 +116,8 @@ def calls_of_a_checkpoint():
 
 
 def crash_points():
-    """One rule a point, {step} and {old} to be filled in. Each call of each rank, before it and (of writes) in the middle of it;
-    bitd at the name, the sync after it, and the name taken from the checkpoint that is one too many."""
+    """One rule a point, with placeholders {step} and {old}: before each call of each rank, in the middle of each write, at bitd's
+    rename of the checkpoint, at the sync after it, and at the rename that removes the oldest checkpoint."""
     made, points = {}, []
     for who, rank, call, _ in calls_of_a_checkpoint():
         if who != "bitworker":
@@ -134,8 +136,8 @@ _points = []
 
 
 def torn(r, rng, many):
-    """Killed at a call of a checkpoint that changes a file. A run has a crash at each of its checkpoints and goes through that
-    one unharmed afterwards; the next run has others, until all calls of all checkpoints have been one."""
+    """A process is killed at a call of a checkpoint that changes a file. Each run crashes once at each of its checkpoints, then
+    writes that checkpoint undisturbed; the next run crashes at other calls, until every call of every checkpoint was a point."""
     every, count = TORN["every"], TORN["steps"] // TORN["every"]
     if not _points:
         _points[:] = crash_points()
@@ -146,7 +148,7 @@ def torn(r, rng, many):
         with Bed(hold=range(every, TORN["steps"] + 1, every)) as d:  # before each checkpoint
             run, missed = d.submit(d.bed_spec(**TORN)), []
             for place in places:
-                # Another call for each checkpoint of a round, another round for each call of a checkpoint.
+                # Within a round each checkpoint has a different call; over the rounds each checkpoint has all calls.
                 rule = _points[(number + 7 * place) % len(_points)]
                 step = (place + 1) * every
                 if not crash(d, run, rule, step):
@@ -166,7 +168,7 @@ def torn(r, rng, many):
 
 
 def crash(d, run, rule, step):
-    """One crash at the checkpoint of this step. False: the run has made no such call, and is past it."""
+    """Crash once at the checkpoint of this step. Returns False if the run passed the checkpoint without such a call."""
     every = TORN["every"]
     folder = os.path.join(d.state, "runs", run, "checkpoints")
     name, old, after = (f"step-{s:08d}" for s in (step, step - 3 * every, step + every))
@@ -177,7 +179,7 @@ def crash(d, run, rule, step):
     def is_over():
         if d.fired() or is_past(after):
             return True
-        d.let_on_who_stands()  # before this checkpoint, or behind it where the rule was not met
+        d.let_on_who_stands()  # held before this checkpoint, or after it if no call matched the rule
         return False
 
     if is_past(name) or ("{old}" in rule and step <= 3 * every):
@@ -195,7 +197,7 @@ def crash(d, run, rule, step):
 
 
 def flipped(r, rng, many):
-    """One bit in a file of a checkpoint, wherever: named before a weight is used."""
+    """Flip one bit anywhere in a checkpoint's files: `ckpt verify` fails and names the file."""
     with Bed(preload=False) as d:
         run = d.submit(d.bed_spec())
         d.finish(run)
@@ -235,7 +237,7 @@ FLIPPED = 40  # the step of the checkpoint that is damaged; the next one is 20 s
 
 
 def flipped_and_resumed(r, rng, many):
-    """The newest checkpoint has a bit flipped when a rank dies: the run falls back to the one before, and says where."""
+    """A bit of the newest checkpoint is flipped when a rank dies: the run falls back to the one before and records which file."""
     spec = {"every": FLIPPED // 2, "at": 3 * FLIPPED // 2}
     for _ in range(many(2, 50)):
         with Bed(hold=(FLIPPED + 2,)) as d:  # no later checkpoint is complete before the rank dies, however busy the machine is
@@ -254,7 +256,8 @@ def flipped_and_resumed(r, rng, many):
 
 
 def journal_flipped(r, rng, many):
-    """One bit in the journal: seen, and the run not guessed on; or in its last record, which is then as if never written."""
+    """Flip one bit in the journal: bitd detects it and does not continue the run; if it is in the last record, bitd cuts that
+    record off."""
     with Bed(preload=False) as d:
         run = d.submit(d.bed_spec())
         d.finish(run)

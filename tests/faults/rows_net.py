@@ -1,5 +1,5 @@
-"""Rows 5 to 7: nodes cut off, on a bad line, heard or hearing in one direction only. tests/slurm/test_nodes.py plants them, on a
-cluster of namespaces; here its figures become rows of the table."""
+"""Rows 5 to 7: nodes cut off, on a bad line, or reachable in one direction only. tests/slurm/test_nodes.py injects these faults on a
+cluster of namespaces; this file turns its figures into rows of the table."""
 import json
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Rows 1 to 4, 12, 13 and 17: processes that are killed, stopped, hung or end."""
+"""Rows 1 to 4, 12, 13 and 17: processes that are killed or stopped, hang or exit."""
 import json
 import os
 import re
@@ -11,12 +11,12 @@ from row import Row
 
 
 def pick(d, run, rank):
-    """The process of a rank, or -1 if the run has ended before there is one again."""
+    """Wait for the rank's process and return its pid, or -1 if the run completes first."""
     return d.until(lambda: -1 if d.completed(run) else d.ranks(run).get(rank))
 
 
 def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
-    """Several in one run, each after a step that the last one did not reach."""
+    """Kill random ranks `kills` times in one run, after increasing steps."""
     for _ in range(-(-many(kills, 200) // kills)):
         steps = sorted(rng.sample(range(5, STEPS - 8), kills))
         with Bed() as d:
@@ -31,10 +31,10 @@ def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
                     continue
                 d.until(lambda: d.was_lost(run, since) or d.completed(run))
                 if not d.was_lost(run, since):
-                    break  # it was done already
+                    break  # the run was already complete
                 d.until(lambda: d.recoveries(run, since) or d.completed(run))
                 if not d.recoveries(run, since):
-                    break  # every step of it was
+                    break  # every step was already trained
                 back = d.recovery(run, since)
                 r.check(f"rank {rank} was ended by signal {int(sig)}" in back.cause, f"cause is '{back.cause}', killed was rank {rank}")
                 r.recovered(back)
@@ -43,7 +43,7 @@ def killed(r, rng, many, sig=signal.SIGKILL, kills=3):
 
 
 def exits(r, rng, many):
-    """By its own hand, in the middle of waiting for another."""
+    """A rank exits with code 3 while it waits for another rank."""
     step = rng.randrange(5, STEPS - 20)
     with Bed(hold=(step + 1,)) as d:
         rank = rng.randrange(2)
@@ -77,7 +77,7 @@ def stopped(r, rng, many):
 
 
 def hung(r, rng, many):
-    """Its heart beats on; its main thread never comes back. Found by the step's time, and its stack is kept."""
+    """A rank's heartbeats go on, but its main thread hangs. bitd detects it by the step's time and keeps its stack."""
     spec, step = {"steps": 400, "at": 200, "every": 50}, rng.randrange(60, 140)
     with Bed("stall_timeout = 10\n", hold=(step + 1,)) as d:
         rank = rng.randrange(2)
@@ -102,14 +102,14 @@ def hung(r, rng, many):
 
 
 def bitd_killed(r, rng, many):
-    """At one write or sync of the journal after another; the workers train on, and a client waits through it all."""
+    """bitd is killed at different writes and syncs of the journal; the workers train on, and a client waits all the time."""
     for i in many.span(3, 60):
         point = i % 60 + 1 if many.long else rng.randrange(1, 61)
         call = rng.choice(("write", "fdatasync"))
         with Bed() as d:
             d.rules(f"{call} who=bitd path=/journal from={point} once=ONCE kill 9")
             asking = subprocess.Popen([d.bitctl, "submit", "--socket", d.socket, "-q", d.bed_spec()], stdout=subprocess.DEVNULL,
-                                      stderr=subprocess.DEVNULL)  # bitd may die in the middle: asked again, applied once
+                                      stderr=subprocess.DEVNULL)  # bitd may die in between: bitctl retries, and the request is applied once
             waiting = None
             if point > 2:
                 asking.wait(300)
@@ -122,11 +122,11 @@ def bitd_killed(r, rng, many):
             r.check(asking.wait(300) == 0, f"point {call} {point}: bitctl submit ended with {asking.returncode}")
             ids = d.ctl("ps", "-q", "--all")[1].split()
             r.check(len(ids) == 1, f"point {call} {point}: runs {ids}")
-            run = ids[0]  # another than r1 where the first one's submission was torn: it is asked for again, and made anew
+            run = ids[0]  # not r1 if the record of the first submission was torn: bitctl retried, and a new run was made
             same = is_same(d, run)
             done = [at for at, _, _ in d.records(run, "step") if at > since]
             launches = len(d.records(run, "launched"))
-            early = call == "write" and launches == 2  # the launch itself was not written down yet
+            early = call == "write" and launches == 2  # the launch was not yet in the journal
             r.check(launches == 1 or early or point <= 6, f"point {call} {point}: {launches} launches")
             if waiting is not None:
                 r.check(waiting.wait(300) == 0, f"point {call} {point}: bitctl wait ended with {waiting.returncode}")
@@ -135,7 +135,7 @@ def bitd_killed(r, rng, many):
 
 
 def asked_once(r, rng, many):
-    """A request under way when bitd is killed, at the record of the request itself: done, and done once."""
+    """bitd is killed at the journal record of a request in flight: the request is carried out exactly once."""
     for verb, name in (("checkpoint", "checkpoint_asked"), ("pause", "state")):
         with Bed() as d:
             run = d.submit(d.bed_spec(steps=400, at=200, every=0))
@@ -159,8 +159,8 @@ def asked_once(r, rng, many):
 
 
 def followed(r, rng, many):
-    """bitctl log -f and events -f from the first step to the end, bitd killed twice meanwhile: not a byte or an event is missing,
-    and none comes twice."""
+    """bitctl log -f and events -f from the first step to the end, with bitd killed twice: no byte and no event is missing or
+    printed twice."""
     with Bed() as d:
         run = d.submit(d.bed_spec())
         d.wait_step(run, 2)
@@ -186,11 +186,11 @@ def followed(r, rng, many):
         r.trial(None, None, len(d.records(run, "lost")), same, d.left_behind(run))
 
 
-# ---------------------------------------------------------------- being told to go
+# ---------------------------------------------------------------- SIGTERM
 
 
 def terminated(r, rng, many):
-    """SIGTERM to bitd while it starts, trains, evaluates, saves and switches: a last checkpoint, exit 0, nothing lost."""
+    """SIGTERM to bitd while a run starts, trains, evaluates, saves and switches: a last checkpoint, exit 0, nothing lost."""
     spec = {"eval_every": 10}
     moments = {"start": None, "step": rng.randrange(12, 18), "evaluate": 10, "checkpoint": 20, "switch": AT}
     for name, step in list(moments.items()) * many(1, 20):
@@ -217,7 +217,7 @@ def terminated(r, rng, many):
 
 
 def told_while_it_begins(r, rng, many):
-    """SIGTERM, and SIGHUP before it, to a bitd that has not replayed its journals: it is heard when it has."""
+    """SIGHUP, then SIGTERM, to a bitd that has not yet replayed its journals: bitd handles them afterwards."""
     with Bed() as d:
         run = d.submit(d.bed_spec())
         d.wait_step(run, 12)
@@ -239,7 +239,7 @@ def told_while_it_begins(r, rng, many):
 
 
 def at_the_switch(r, rng, many):
-    """A rank, bitd, or both, killed from just before the plan's step to just after it."""
+    """A rank, bitd, or both are killed between just before and just after the switch's step."""
     for i in many.span(3, 90):
         who, step = ("rank", "bitd", "both")[i % 3], AT + rng.randrange(-1, 2)
         with Bed(hold=(step + 1,)) as d:
@@ -269,7 +269,7 @@ def at_the_switch(r, rng, many):
 
 
 def switch_records(r, rng, many):
-    """bitd killed at the very records of the switch: before and after each, workers alive."""
+    """bitd is killed at the journal records around the switch, at the write or the sync of each; the workers live on."""
     undisturbed()
     for i in many.span(4, 24):
         call, at = ("write", "fdatasync")[i % 2], i // 2 % 12 + 1 if many.long else rng.randrange(1, 13)

@@ -1,4 +1,4 @@
-"""Rows 18 and 19: clients that do everything wrong, clocks that jump, settings read again, logs that cannot be written."""
+"""Rows 18 and 19: clients that send garbage, clocks that jump, settings read again, logs that cannot be written."""
 import os
 import re
 import signal
@@ -18,7 +18,7 @@ def rss(pid):
 CLIENTS = os.path.join(fixture.build_root(), "tests", "faults", "clients")
 STATUS_CALLS = os.path.join(fixture.build_root(), "tests", "faults", "status_calls")
 RATE = 400  # bad clients a second
-TURN = 200  # of them in a turn: half a second
+TURN = 200  # bad clients in a turn: half a second
 
 
 def p99(values):
@@ -26,8 +26,8 @@ def p99(values):
 
 
 class Turns:
-    """The training's steps, in turns of half a second: left alone, with bad clients at bitd, with the same ones at a server that
-    does next to nothing. So a machine that grows slower meanwhile does not count."""
+    """Training steps in turns of half a second: alone, with bad clients at bitd, with the same ones at the yardstick, a server that
+    does almost nothing. Because the turns alternate, a machine that gets slower meanwhile does not distort the comparison."""
 
     def __init__(self, d, run, yardstick, seed):
         self.d, self.run, self.seed = d, run, seed
@@ -39,10 +39,10 @@ class Turns:
         for name, path in self.sockets.items():
             begin, step = time.time(), self.d.step(self.run)
             if path is None:
-                time.sleep(TURN / RATE)  # what a turn lasts
+                time.sleep(TURN / RATE)  # as long as a turn with clients
             else:
                 self.bad(path, number).wait()
-            self.d.until(lambda: self.d.step(self.run) >= step + 2)  # one of them is inside it, however slow the machine is
+            self.d.until(lambda: self.d.step(self.run) >= step + 2)  # so that at least one whole step is in the turn, however slow the machine is
             self.spans[name].append((begin, time.time()))
         for name, path, ask in (("bitd", self.d.socket, [STATUS_CALLS, self.d.socket, self.run]),
                                 ("the yardstick", self.sockets["the same at the yardstick"], [CLIENTS, "ask"])):
@@ -62,7 +62,7 @@ class Turns:
                 for name, spans in self.spans.items()}
 
     def status_ms(self, which):
-        """The p50 and p99 of the turn in the middle: of the others, half were better."""
+        """[p50, p99]: each the median over the turns."""
         return [statistics.median(turn[i] for turn in self.asked[which]) for i in (0, 1)]
 
 
@@ -87,7 +87,7 @@ def tell_clients(r, turns):
 
 
 def is_same_so_far(d, run, step, **spec):
-    """Loss and norm of the first steps are those of a run that nobody came to see."""
+    """Whether loss and norm of the first steps equal those of a run without clients."""
     with Bed(preload=False) as alone:
         other = alone.submit(alone.bed_spec(**spec))
         alone.wait_step(other, step)
@@ -96,8 +96,8 @@ def is_same_so_far(d, run, step, **spec):
 
 
 def bad_clients(r, rng, many):
-    """At a rate, beside a thousand that say nothing. bitd's cost is what it takes more than a server that does next to nothing."""
-    turns_count = -(-many(1600, 10000) // (2 * TURN))  # half of a turn's bad clients at bitd are there while it is asked
+    """Bad clients at a given rate, beside a thousand idle ones. bitd's own cost is the difference to the yardstick."""
+    turns_count = -(-many(1600, 10000) // (2 * TURN))  # each turn has TURN bad clients at bitd twice: beside steps, beside status calls
     spec = {"steps": 100000, "at": 200, "every": 0}
     with Bed(preload=False) as d:
         run = d.submit(d.bed_spec(**spec))
@@ -141,7 +141,7 @@ def clock_jumps(r, rng, many):
             d.wait_step(run, step)
             d.rules(f"clock shift {shift}")
             d.let_on()
-            d.wait_step(run, step + 10)  # some in that other hour
+            d.wait_step(run, step + 10)  # some steps with the shifted clock
         d.heal()
         same = is_same(d, run)
         r.check(not d.records(run, "lost"), "a worker was lost")
@@ -149,7 +149,7 @@ def clock_jumps(r, rng, many):
 
 
 def read_again(r, rng, many):
-    """SIGHUP, again and again, with a file that is right, wrong, and gone."""
+    """Repeated SIGHUP with a settings file that is right, wrong, and missing."""
     with Bed() as d:
         run = d.submit(d.bed_spec())
         with open(d.config) as f:
@@ -167,7 +167,7 @@ def read_again(r, rng, many):
 
 
 def no_logs(r, rng, many):
-    """bitd's log on a full disk, the workers' too, and a service manager that does not answer."""
+    """The logs of bitd and the workers are on a full disk, and the service manager does not answer."""
     d = Bed()
     try:
         env = dict(os.environ, NOTIFY_SOCKET=os.path.join(d.dir, "nobody"), LD_PRELOAD=os.path.join(

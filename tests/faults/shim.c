@@ -1,23 +1,23 @@
 /*
- * Faults for tests: preloaded into bitd, mpirun and bitworker, it stands before the calls below and does what the file
- * named by BIT_FAULTS says, as long as that file is there. One rule a line; the first that applies is taken:
+ * Faults for tests: preloaded into bitd, mpirun and bitworker, it wraps the calls below and follows the rules in the
+ * file named by BIT_FAULTS, as long as that file exists. One rule a line; the first that applies is used:
  *
  *     CALL [who=PROGRAM] [rank=R] [path=PART] [step=N] [from=K] [count=N] [every=N] [once=FILE] [p=PERCENT seed=S]
  * ACTION
  *
- * CALL is open (one that may create), write, pwrite, pread, fsync, fdatasync, fallocate, mkdir, rename, unlink,
- * ftruncate, send, yield, clock, or "any": each of those that change a file. path=PART: the file's path has this part.
- * step=N: the report of step N is sent. from=K: from the K-th call on that applies in this process, counted anew when
- * the rules are others; count=N: so many of them; every=N: one in so many. once=FILE: if FILE can be made, so once
- * among all processes. ACTION is
+ * CALL is open (with O_CREAT), write, pwrite, pread, fsync, fdatasync, fallocate, mkdir, rename, unlink,
+ * ftruncate, send, yield, clock, or "any": each call that changes a file. path=PART: the file's path contains PART.
+ * step=N: the call sends the report of step N. from=K: from the K-th matching call in this process on, where counting
+ * restarts when the rules change; count=N: for N of them; every=N: every N-th. once=FILE: only if FILE can be created,
+ * so once among all processes. ACTION is
  *
  *     error N     fails with errno N           delay MS   takes so much longer
- *     short N     at most N bytes              torn       half of it, then the process is killed
- *     flip        one bit of it is another     kill SIG   the process gets SIG      exit N     it ends
- *     hang        the call never comes back    shift S    the wall clock is S seconds off
- *     note        nothing, but a line "PROGRAM RANK CALL PATH" in the file BIT_FAULTS.calls
+ *     short N     at most N bytes              torn       writes half, then kills the process
+ *     flip        flips one bit                kill SIG   sends SIG to the process  exit N     ends it
+ *     hang        the call never returns       shift S    the wall clock is S seconds off
+ *     note        only writes a line "PROGRAM RANK CALL PATH" to the file BIT_FAULTS.calls
  */
-#undef _FILE_OFFSET_BITS /* both names of a call stand here */
+#undef _FILE_OFFSET_BITS /* both names of a call, as pwrite and pwrite64, are defined here */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,7 @@
 struct call {
     const char *name;
     const char *path; /* NULL where there is none */
-    bool changes;     /* a file, so that "any" means it */
+    bool changes;     /* a file, so that "any" matches */
     long step;        /* -1: none */
 };
 
@@ -55,15 +55,15 @@ struct action {
     long number;
 };
 
-/* What the words of a rule ask, kept until the whole of it is read. */
+/* The conditions of a rule that are checked only after its whole line has been read. */
 struct asked {
     long from, count, every, percent, seed;
     const char *once;
 };
 
-static atomic_long counted[RULES_MAX]; /* calls that a rule applied to, in this process */
+static atomic_long counted[RULES_MAX]; /* calls that matched a rule, in this process */
 
-/* Each rule counts from the moment on that it stands in the file. */
+/* Resets all counts when the file's text has changed. */
 static void count_anew(const char *text)
 {
     static atomic_ulong of;
@@ -77,7 +77,7 @@ static void count_anew(const char *text)
         atomic_store(&counted[i], 0);
 }
 
-/* Not through anything that stands here. */
+/* Makes the system calls directly, so that none of the wrappers in this file runs. */
 static long read_rules(char text[TEXT_MAX])
 {
     const char *path = getenv("BIT_FAULTS");
@@ -119,7 +119,7 @@ static bool make_once(const char *path)
     return fd >= 0;
 }
 
-/* 1: the word is the action, 0: it is no condition or one that holds, -1: one that does not. */
+/* 1: the word is the action; 0: a condition that holds or that is_due() checks; -1: a condition that does not hold. */
 static int take_word(char *word, const struct call *call, struct asked *a)
 {
     long *const numbers[] = {&a->from, &a->count, &a->every, &a->percent, &a->seed};
@@ -208,11 +208,11 @@ static void note(const struct call *call)
     if (fd < 0)
         return;
     if (syscall(SYS_write, fd, line, (size_t)n) != n)
-        abort(); /* a count that is short would plant fewer faults than it says */
+        abort(); /* a missing line would leave out crash points */
     syscall(SYS_close, fd);
 }
 
-/* What has nothing to do with the call's bytes. true: the call fails, and errno is set. */
+/* Carries out the actions that do not depend on the call's bytes. Returns true if the call must fail; errno is set. */
 static bool misbehave(const struct call *call, const struct action *a)
 {
     if (is(a, "note"))
@@ -464,7 +464,7 @@ EXPORT ssize_t send(int fd, const void *buf, size_t bytes, int flags)
     return syscall(SYS_sendto, fd, buf, bytes, flags, NULL, 0);
 }
 
-/* What a rank does while it waits for another: the one call that its main thread makes all the time. */
+/* A rank that waits for another calls this: its main thread makes no other call all the time. */
 EXPORT int sched_yield(void)
 {
     const struct call call = {.name = "yield", .step = -1};

@@ -1,4 +1,4 @@
-"""The soak: a queue of small runs through the switch while faults come at random; then all must be as if there had been none."""
+"""The soak: a queue of small runs through the switch while faults come at random; the results must equal those without faults."""
 import collections
 import heapq
 import itertools
@@ -18,9 +18,9 @@ from soak_plan import KINDS, TICK_S, plan
 
 QUEUE = 4        # runs that have not ended, at any time
 SAY_S = 15       # between two lines of progress
-DRAIN_S = 900    # until all runs have ended, when nothing is planted any more
-# bitd may hold so much more than one that has just begun in the same state folder. What it has in use is the same; malloc
-# keeps the room of its greatest replies and readers.
+DRAIN_S = 900    # limit until all runs have ended after the last fault
+# bitd may have so much more memory than one just started on the same state folder. It uses the same; malloc keeps the memory of
+# its largest replies and readers.
 GROWTH = 8 << 20
 VARIANTS = [
     {"steps": 160, "at": 60, "every": 20},
@@ -37,15 +37,15 @@ class Soak(Faults, Bed):
         self.plan_log = open(os.path.join(self.dir, "plan.jsonl"), "w")
         self.tmp = os.path.join(self.dir, "tmp")
         os.mkdir(self.tmp)
-        os.environ["TMPDIR"] = self.tmp  # Open MPI's folders are there, and nobody else's
+        os.environ["TMPDIR"] = self.tmp  # so that only Open MPI's folders of this soak are in it
         self.planted, self.met = collections.Counter(), collections.Counter()
-        self.active = {}        # rules of the shim, by what planted them
-        self.healed = 0.0       # when a rule of the shim was taken away last
-        self.due = []           # (when, number, what is to be done then)
+        self.active = {}        # rules of the shim, by kind of fault
+        self.healed = 0.0       # when a rule of the shim was last removed
+        self.due = []           # heap of (when, number, function to call then)
         self.numbers = itertools.count()
         self.submitting, self.runs, self.waiting = None, {}, {}
         self.ended_by_us, self.deaths, self.starts = False, [], 0
-        self.lending = []       # clients and stopped processes that something lasts for
+        self.lending = []       # processes of clients, and of commands under way
         self.wrong = []
 
     # ---- bitd
@@ -60,7 +60,7 @@ class Soak(Faults, Bed):
         self.starts += 1
 
     def look_after_bitd(self):
-        """As a service manager would: whatever ended it, it begins again."""
+        """Restart bitd whenever it has ended, like a service manager."""
         code = self.process.poll()
         if code is None or self.ended_by_us:
             return
@@ -80,7 +80,7 @@ class Soak(Faults, Bed):
         return own
 
     def submit_next(self):
-        """One at a time; asked again with the same id until it is answered, whatever becomes of bitd meanwhile."""
+        """Submit one run at a time, retried with the same request id until bitd answers."""
         if self.submitting is None:
             if len(self.waiting) >= QUEUE:
                 return
@@ -114,7 +114,7 @@ class Soak(Faults, Bed):
                 continue
             if code == 0:
                 del self.waiting[run]
-            elif code in (1, 69, 70, 75):  # bitd was away for too long: it is asked again
+            elif code in (1, 69, 70, 75):  # bitd was away for too long: wait again
                 self.met["wait asked again"] += 1
                 self.wait_for(run)
             else:
@@ -130,7 +130,7 @@ class Soak(Faults, Bed):
     # ---- the hour
 
     def tick(self, until):
-        """What is due, and what must be looked after, until then."""
+        """Until this time, call what is due and look after bitd and the runs."""
         while True:
             while self.due and self.due[0][0] <= time.monotonic():
                 heapq.heappop(self.due)[2]()
@@ -172,9 +172,9 @@ class Soak(Faults, Bed):
         self.tick(self.begun + self.seconds)
 
     def drain(self):
-        """Nothing is planted any more: what is under way ends, and every run with it."""
+        """Inject no more faults; wait until the active faults, the commands and all runs have ended."""
         deadline = time.monotonic() + DRAIN_S
-        self.submit_until = deadline if self.submitting else 0  # what was asked for must be answered
+        self.submit_until = deadline if self.submitting else 0  # a submission under way must be answered
         looked = 0.0
         while self.due or self.waiting or self.submitting or self.lending:
             if time.monotonic() > deadline:
@@ -187,7 +187,7 @@ class Soak(Faults, Bed):
                 self.resume_paused()
 
     def resume_paused(self):
-        """Its resume came before its pause, or while bitd was away for too long."""
+        """Resume runs whose resume came before their pause, or while bitd was away for too long."""
         code, out, _ = self.ctl("ps", "--json")
         for status in map(json.loads, out.splitlines() if code == 0 else []):
             if status["state"] == "paused":
@@ -226,7 +226,7 @@ class Soak(Faults, Bed):
         self.check(not inside and not sessions, f"temporary files left: {(inside + sessions)[:4]} of {len(inside) + len(sessions)}")
 
     def check_bitd(self):
-        """Held against one that has just begun in the same folder."""
+        """Compare bitd with one just started on the same state folder."""
         held = rss(self.process.pid), self.fewest_descriptors(), children(self.process.pid)
         self.check(not held[2], f"bitd has children: {held[2]}")
         self.ended_by_us = True
@@ -249,8 +249,8 @@ class Soak(Faults, Bed):
         self.check(held[1].total() <= fresh[1].total(), f"bitd kept descriptors: {dict(held[1] - fresh[1])} of {self.notes}")
 
     def fewest_descriptors(self):
-        """What it has is not always less a moment later, when the last client has gone; what it keeps is there all the time. It keeps
-        nothing when it is down to what the first bitd began with."""
+        """The lowest count of bitd's descriptors over up to 30 s, or until no more than the first bitd began with: descriptors of clients
+        that are just leaving do not count, leaked ones are always there."""
         fewest, deadline = descriptors_of(self.process.pid), time.monotonic() + 30
         while time.monotonic() < deadline and fewest.total() > self.began_with:
             fewest = min(fewest, descriptors_of(self.process.pid), key=lambda c: c.total())
@@ -269,7 +269,7 @@ class Soak(Faults, Bed):
 
 
 def open_files(pid):
-    """None where only root may look: bitd is dumped for nobody, so its own user sees them neither, and they are not compared."""
+    """[] where only root may look: bitd is not dumpable, so its own user cannot list them, and they are not compared."""
     try:
         return os.listdir(f"/proc/{pid}/fd")
     except PermissionError:
@@ -281,8 +281,8 @@ def descriptors(pid):
 
 
 def descriptors_of(pid):
-    """How many of each kind: of sockets and pipes the number is left out. libuv makes one inotify when the first file is
-    followed, and keeps it for all that come."""
+    """Counts of descriptors by kind, without the numbers of sockets and pipes. One inotify is not counted: libuv creates it when the
+    first file is followed and keeps it."""
     kinds = collections.Counter()
     for fd in open_files(pid):
         try:
@@ -299,7 +299,7 @@ def children(pid):
 
 
 def run(minutes, seed, as_json):
-    """0: as if nothing had happened. 1: not; the folder is kept."""
+    """Returns 0 if the results equal those without faults; otherwise 1, and keeps the folder."""
     print(f"seed {seed}, {minutes:g} minutes", file=sys.stderr, flush=True)
     for variant in VARIANTS:
         undisturbed(**variant)
@@ -315,7 +315,7 @@ def run(minutes, seed, as_json):
             s.losses_seen = s.count_losses()
             s.check_left()
             s.check_bitd()
-    except (Exception, KeyboardInterrupt) as e:  # the folder is worth more than the trace
+    except (Exception, KeyboardInterrupt) as e:  # an exception is reported as an error, so that the folder is kept
         s.wrong.append(f"the soak itself: {e!r}")
     for process in s.lending + list(s.waiting.values()):
         process.kill()

@@ -1,4 +1,4 @@
-"""How each fault of the soak is planted, into whatever is there when its moment has come."""
+"""How each fault of the soak is injected into the processes that exist at its time."""
 import json
 import os
 import signal
@@ -12,11 +12,11 @@ from soak_plan import TICK_S
 import hostile
 
 EVENTS_REQUEST = 53
-DISK = ("open", "write", "pwrite", "fallocate", "mkdir")  # the calls that need room
+DISK = ("open", "write", "pwrite", "fallocate", "mkdir")  # the calls that need disk space
 
 
 def rules_of(kind, state, p):
-    """Lines for the shim."""
+    """The shim's rules for this fault; None for a fault of another kind."""
     sign = 1 if p.pick < 0.5 else -1
     seed = int(p.other * (1 << 30))
     return {
@@ -34,7 +34,7 @@ def rules_of(kind, state, p):
 
 
 def catches(pid, number):
-    """Before a program has come to its own first lines, a signal ends it."""
+    """Whether the process has a handler for this signal. Before it has installed one, the signal kills it."""
     try:
         with open(f"/proc/{pid}/status") as f:
             caught = next(int(line.split()[1], 16) for line in f if line.startswith("SigCgt"))
@@ -44,7 +44,7 @@ def catches(pid, number):
 
 
 class Faults:
-    """Of a bed: each returns what it met, or nothing. What lasts is ended by self.later."""
+    """Mix-in of a Bed, a method a fault: each returns what it hit, or None. Faults that last are ended through self.later."""
 
     def write_rules(self):
         lines = [line for rules in self.active.values() for line in rules]
@@ -71,7 +71,7 @@ class Faults:
         return f"for {p.last} s"
 
     def processes(self, named):
-        """Of this soak's launches, by name."""
+        """Sorted pids of this soak's launches whose names begin with `named`."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -122,7 +122,7 @@ class Faults:
         return f"for {p.last} s"
 
     def end_bitd(self, p):
-        """Told to go; begins again when it has gone."""
+        """SIGTERM to bitd; it is restarted when it has ended."""
         if self.ended_by_us or not catches(self.process.pid, signal.SIGTERM):
             return None
         self.ended_by_us = True
@@ -150,7 +150,7 @@ class Faults:
         return f"{len(processes)} for {seconds} s"
 
     def garbage(self, p):
-        """At the clients' socket or at the workers'."""
+        """Bad clients at the clients' socket or at the workers'."""
         path = self.socket if p.pick < 0.7 else os.path.join(self.state, "link.sock")
         return self.lend(p.last, [subprocess.Popen([CLIENTS, "bad", path, "400", "200", str(int(p.other * (1 << 30)))],
                                                    stdout=subprocess.DEVNULL)])
@@ -161,7 +161,7 @@ class Faults:
                                                    stdout=subprocess.DEVNULL)])
 
     def slow_readers(self, p):
-        """They ask for all steps of a run, and for what is to come, and read nothing."""
+        """Clients that request all past and future steps of a run and read nothing."""
         runs, readers = sorted(self.runs), []
         if not runs:
             return None
@@ -179,7 +179,7 @@ class Faults:
         return readers and f"{len(readers)} of {run} for {p.last} s"
 
     def ask(self, *words):
-        """A user's change; it comes through whatever happens to bitd, or says why not."""
+        """Start a user's command; bitctl retries while bitd is away, or reports why it failed."""
         self.lending.append(subprocess.Popen([self.bitctl, words[0], "--socket", self.socket, *words[1:]], stdout=self.said,
                                              stderr=self.said))
 

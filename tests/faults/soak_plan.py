@@ -1,8 +1,8 @@
-"""What is planted in a soak and when: all of it follows from the seed, nothing from the machine."""
+"""The faults of a soak and their times: they depend on the seed alone, not on the machine."""
 import random
 from collections import namedtuple
 
-# weight: how often, beside the others. longest: seconds that it lasts at most; 0 for what is over at once.
+# weight: relative frequency. longest: the most seconds that it lasts; 0 for an instantaneous fault.
 Kind = namedtuple("Kind", "name weight longest")
 KINDS = [
     Kind("kill rank", 8, 0),
@@ -27,14 +27,14 @@ KINDS = [
 ]
 ENDS_BITD = ("kill bitd", "end bitd")
 GAP_S = 2.0   # between two faults, on average
-TICK_S = 0.1  # how often it is looked after what cannot tell
+TICK_S = 0.1  # between two polls of bitd, runs and commands
 
-# pick, other: in [0, 1), for whatever the fault has to choose when its moment has come.
+# pick, other: in [0, 1), for the fault's choices at its time, such as which rank.
 Planned = namedtuple("Planned", "at kind last pick other")
 
 
 def plan(seed, seconds):
-    """Nothing ends bitd in the last third, so that what it holds in the end is what a third of the soak has left there."""
+    """No fault ends bitd in the last third, so that leaks of that whole time show at the end."""
     rng = random.Random(f"soak {seed}")
     at, out = 0.0, []
     while True:

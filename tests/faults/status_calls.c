@@ -1,7 +1,7 @@
 /*
  * Times status calls of a training run: status_calls SOCKET RUN CALLS INTERVAL_MS [BITCTL]
- * Each call connects, asks and reads the reply; with BITCTL it is that program's whole life instead, from spawn to
- * exit. Prints "p50 p99 max" in milliseconds.
+ * Each call connects, sends the request and reads the reply; with BITCTL it runs that program instead, timed from
+ * spawn to exit. Prints "p50 p99 max" in milliseconds.
  */
 #include <spawn.h>
 #include <stdio.h>

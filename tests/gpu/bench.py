@@ -1,15 +1,15 @@
-"""Whole training steps of bitworker: one row for a configuration, of any number of GPUs."""
+"""Whole training steps of bitworker: one row for each configuration, on any number of GPUs."""
 import os
 
 from report import json_lines, run, tail
 
-STEP_INSTANCES = 64  # of one step, or nearly: on both sides the optimizer has the same part of it, whatever the micro-batch
+STEP_INSTANCES = 64  # about so many a step, so that the optimizer's share is the same on both sides for every micro-batch
 NAMES = {"16bit": "16-bit", "ternary": "ternary"}
 MICROS = (8, 16, 24)
-MEMORY_GIB = {"16bit": 47, "ternary": 45}  # at micro-batch 8: PyTorch's, with its optimizer
+MEMORY_GIB = {"16bit": 47, "ternary": 45}  # PyTorch's at micro-batch 8, with its optimizer
 OPTIMIZER_MS = 20
 SMALL = ["--set", "launch.backend=CPU", "--set", "model.context=64", "--set", "model.layers=2", "--set", "model.vocab=1024", "--set", "model.vocab_padded=1024"]
-# What a user can turn on, each beside the same without it: (phase, micro-batch, what is set).
+# Options, each compared with the same configuration without it: (phase, micro-batch, setting).
 OPTIONS = (("16bit", 16, "model.residual=BF16"), ("ternary", 16, "quantizer.data_gradient=INT8"), ("16bit", 16, "optimizer.moments=BF16"),
            ("16bit", 8, "launch.deterministic=true"))
 
@@ -52,7 +52,7 @@ def drawn(line):
 
 
 def single(report, host, phase, micro, more=()):
-    """One configuration on one GPU, and what is asked of it."""
+    """One configuration on one GPU, and its targets."""
     line = own(report, host, phase, micro, more)
     if line is None or host.small or more:
         return

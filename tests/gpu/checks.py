@@ -5,7 +5,7 @@ import shutil
 
 from report import run, tail
 
-# Each has shared memory, races to lose or odd edges, and shapes that a sanitizer gets through in seconds.
+# Operators with shared memory, possible races or odd edges, and shapes that a sanitizer finishes in seconds.
 SANITIZED = {"memcheck": ("swiglu", "rope", "quantise", "norm", "xent", "attention_own", "attention_branches", "bitlinear"),
              "racecheck": ("quantise", "norm", "xent", "sumsq", "attention_own", "attention_branches")}
 SANITIZERS = ("/usr/local/cuda/bin/compute-sanitizer", "/usr/local/cuda/compute-sanitizer/compute-sanitizer")

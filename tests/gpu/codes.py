@@ -1,10 +1,10 @@
-"""Ternary codes in numpy, of a checkpoint's fp32 weights: what the specification says, written a second time."""
+"""Ternary codes of a checkpoint's fp32 weights in numpy: an independent implementation of the specification."""
 import json
 import struct
 
 import numpy as np
 
-PARTS = {"att_proj": 3, "ff_proj": 2}  # projections that lie in one matrix
+PARTS = {"att_proj": 3, "ff_proj": 2}  # number of projections in one matrix
 EPS = np.float32(1e-5)
 
 

@@ -17,7 +17,7 @@ def evaluate(bed, run, folder, ranks):
 
 
 def on_several(report, host, bed, ranks=2):
-    """The checkpoint after the last 16-bit step, so that both precisions are scored."""
+    """Scores the checkpoint after the last 16-bit step, so that both precisions are scored."""
     run = bed.train("evaluated", host.backend, steps=21, at_step=20, every=20)
     folder = tasks.make_requests(bed, times=4)
     one, scores = evaluate(bed, run + "@20", folder, 1)

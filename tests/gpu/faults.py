@@ -1,4 +1,4 @@
-"""What a user is told where a GPU is not as it should be, and what becomes of the run."""
+"""The messages to the user when something is wrong with a GPU, and what happens to the run."""
 import contextlib
 import os
 import re
@@ -10,7 +10,7 @@ import time
 
 import runs
 
-# Fills the GPU but for what the argument says, and keeps it until its input ends.
+# Fills the GPU except for the number of bytes in the argument, until stdin is closed.
 HOG = """
 import sys, torch
 left = torch.cuda.mem_get_info()[0]
@@ -21,7 +21,7 @@ sys.stdin.read()
 
 
 def refused(bed, spec):
-    """(exit code, text) of a run that cannot be: submit refuses it, or it fails."""
+    """(exit code, text) of an impossible run: submit refuses it, or it fails."""
     code, out, err = bed.ctl("submit", "-q", spec)
     if code == 0:
         run = out.strip()
@@ -50,7 +50,7 @@ def gone(bed, run, pids, limit):
     """Seconds until this daemon's run has none of these ranks, at most `limit`."""
     begin = time.monotonic()
     while set(pids) & set(bed.worker_pids(run)) and time.monotonic() - begin < limit:
-        time.sleep(0.01)  # other processes' children: nothing tells
+        time.sleep(0.01)  # polled, because they are not children of this process
     return time.monotonic() - begin
 
 
@@ -61,12 +61,12 @@ def same_as(plain, bed, run):
 
 
 def instances_of(ranks):
-    """Of a step that as many ranks share, one at a time: what they compute together does not depend on their number."""
+    """A step's shape for this many ranks: with these instances and micro-batches the result does not depend on the ranks' number."""
     return {"ranks": ranks, "instances": max(8, ranks), "micro": 1 if ranks > 2 else 4}
 
 
 def rank_killed(report, host, bed, ranks=2):
-    """One of the ranks killed in the middle of training: the others leave, the run goes on from its checkpoint to the same end."""
+    """A rank is killed in the middle of training: the others leave, and the run continues from its checkpoint to the same end."""
     changes = {"steps": runs.LONG, "at_step": runs.LONG_AT, "every": 40, **instances_of(ranks)}
     plain = bed.train("plain", host.backend, **changes)
     run = bed.submit(bed.run_spec("killed", host.backend, **changes))
@@ -85,7 +85,7 @@ def rank_killed(report, host, bed, ranks=2):
 
 
 def ranks_and_one(report, host, bed, ranks=2):
-    """The same global batch on one and on several."""
+    """The same global batch on one rank and on several: compare the losses."""
     one, several = (bed.train(f"on-{n}", host.backend, steps=50, at_step=25, **instances_of(ranks) | {"ranks": n}) for n in (1, ranks))
     difference, step = runs.worst(bed.losses(one), bed.losses(several))
     report.at_most(f"losses on {ranks} GPUs and on one, 50 steps", difference, 1e-3, "", step=step)
@@ -97,7 +97,7 @@ def faults_bed(host):
 
 
 def number_lost(report, host, bed):
-    """A gradient becomes NaN on the GPU: the step is skipped, and nothing of it comes into weights or moments."""
+    """A gradient becomes NaN on the GPU: the step is skipped, and the NaN reaches neither weights nor moments."""
     bed.restart(BIT_FAULT="nan:0:20", BIT_FAULT_ONCE=os.path.join(bed.dir, "nan"))
     run = bed.train("nan", host.backend)
     steps = bed.steps_of(run)
@@ -108,9 +108,9 @@ def number_lost(report, host, bed):
 
 
 def gpu_lost(report, host, bed, ranks):
-    """Simulated: a kernel of the last rank touches an address that nobody has, so that its context is gone and every call after it
+    """Simulated: a kernel of the last rank accesses an invalid address, so that its context is destroyed and every later call
     fails, as on a GPU that fell off the bus; the card itself stays, and the next launch finds it. All ranks leave, the cause names
-    rank and device, and the run goes on from its checkpoint to the same end."""
+    rank and device, and the run continues from its checkpoint to the same end."""
     changes = {"steps": runs.LONG, "at_step": runs.LONG_AT, "every": 40, **(instances_of(ranks) if ranks > 1 else {})}
     plain = bed.losses(bed.train("undisturbed", host.backend, **changes))
     rank = ranks - 1
@@ -128,14 +128,14 @@ def gpu_lost(report, host, bed, ranks):
 
 
 def visible(count):
-    """CUDA_VISIBLE_DEVICES for the first of those that there are."""
+    """CUDA_VISIBLE_DEVICES for the first `count` of the visible GPUs."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     return ",".join((shown.split(",") if shown else [str(k) for k in range(count)])[:count])
 
 
 def gpu_missing(report, host, bed, ranks):
-    """Simulated by CUDA_VISIBLE_DEVICES: at the next launch there are half as many GPUs. What the user is told, and that the run goes
-    on with half as many ranks, from where it was, near what all of them compute."""
+    """Simulated by CUDA_VISIBLE_DEVICES: at the next launch there are half as many GPUs. Checks the message to the user, and that the
+    run continues with half as many ranks and losses close to those of all ranks."""
     changes = {"steps": runs.LONG // 2, "at_step": runs.LONG // 4, "every": 20, **instances_of(ranks)}
     plain = bed.losses(bed.train("with-all", host.backend, **changes))
     run = bed.submit(bed.run_spec("with-half", host.backend, **changes))
@@ -156,7 +156,7 @@ def gpu_missing(report, host, bed, ranks):
 
 @contextlib.contextmanager
 def full_gpu(left):
-    """The GPU is full but for `left` bytes; None where there is no PyTorch to fill it."""
+    """Within this context the GPU is full except for `left` bytes. Yields False without a PyTorch that could fill it."""
     with subprocess.Popen([sys.executable, "-c", HOG, str(left)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hog:
         readable = select.select([hog.stdout], [], [], 60)[0]
         try:
@@ -175,7 +175,8 @@ def gpu_full(report, host, bed):
 
 
 def nccl_cannot_start(report, host, bed):
-    """NCCL is told to use a network that there is none of. The bed's launches are not tried again for minutes."""
+    """NCCL must use a network interface that does not exist: the message to the user. The bed needs a short launch_patience, or bitd
+    retries the launch for minutes."""
     bed.restart(NCCL_SOCKET_IFNAME="=none0", NCCL_IB_DISABLE="1")
     told(report, "NCCL cannot start", bed, bed.run_spec("no-nccl", host.backend, ranks=2), r"(?i)nccl")
     bed.restart()

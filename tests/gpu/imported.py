@@ -1,4 +1,4 @@
-"""A published model's size: OLMo-1B-0724-hf's folder with drawn weights, trained from on a GPU and exported again, to the bit."""
+"""A model of published size: OLMo-1B-0724-hf's folder with random weights, trained from on a GPU and exported again, to the bit."""
 import json
 import os
 import shutil
@@ -28,7 +28,7 @@ launch {{ backend: {backend} ranks: 1 threads: {threads} }}
 
 
 def shapes(config):
-    """Name and shape of each tensor, as transformers' OlmoForCausalLM has them."""
+    """Yields (name, shape) of each tensor of transformers' OlmoForCausalLM."""
     width, hidden = config["hidden_size"], config["intermediate_size"]
     yield "model.embed_tokens.weight", (config["vocab_size"], width)
     for layer in range(config["num_hidden_layers"]):
@@ -49,12 +49,12 @@ def write_file(path, tensors, rng):
         f.write(struct.pack("<Q", len(text)) + text)
         for _, (rows, cols) in tensors:
             drawn = rng.standard_normal(rows * cols, dtype=np.float32) * np.float32(0.02)
-            drawn[drawn == 0] = np.float32(0.02)  # a step of any size makes +0 of a -0
+            drawn[drawn == 0] = np.float32(0.02)  # no zeros: a step of any size turns a -0 into +0
             f.write((drawn.view(np.uint32) >> 16).astype(np.uint16).tobytes())
 
 
 def write_folder(folder, config):
-    """Two files and an index."""
+    """Write a model of two files and an index. Returns its number of parameters."""
     os.makedirs(folder)
     with open(os.path.join(folder, "config.json"), "w") as f:
         json.dump(config, f)

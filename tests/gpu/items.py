@@ -1,4 +1,4 @@
-"""Everything that can be done, in the order of its worth, with the seconds that it takes on an H200."""
+"""All items, most valuable first, with the seconds that each takes on an H200."""
 import contextlib
 import functools
 import os
@@ -9,7 +9,7 @@ from plan import ALL, Item
 PARTS = ("kcheck", "sanitize", "runs", "faults", "shared", "bench", "peer", "many", "options", "snapshot", "import", "score")
 ALIASES = {"two": "many"}
 SHARE = "tests/gpu/libshare_gpu.so"
-HOME = {"16bit": 0, "ternary": 1}  # the card, of several, on which a phase is timed: ours, PyTorch's and the options of each
+HOME = {"16bit": 0, "ternary": 1}  # with several cards, the one on which bitd, PyTorch and the options of a phase are timed
 
 # ---- parts that are one item
 
@@ -23,7 +23,7 @@ def on_gpu(report, host, parts):
 
 
 def compared(report, host, parts):
-    """The processor's half of the comparison is trained while kcheck and the sanitizers have the GPU."""
+    """The CPU's runs of the comparison are trained while kcheck and the sanitizers use the GPU."""
     import runs
     comparison = runs.Comparison(report, host)
     with runs.Bed(host) as cpu, runs.Bed(host) as gpu:
@@ -50,7 +50,7 @@ def faulty(report, host):
 
 
 def shared_gpu(function):
-    """What NCCL is asked for, with every rank on the first GPU."""
+    """Decorator: the item runs with share_gpu.c preloaded, so that all ranks use the first GPU."""
     @functools.wraps(function)
     def on_one(report, host):
         import runs
@@ -66,7 +66,7 @@ def shared_collectives(report, host):
 
 
 def in_bed(what, module, name, *args):
-    """An item that is a function of a module, with a daemon of its own."""
+    """An item's call: a function of a module, with a daemon of its own."""
     def call(report, host):
         import importlib
         import runs
@@ -89,7 +89,7 @@ def scored(with_peer, report, host):
     score.all_of_it(report, host, with_peer)
 
 
-# ---- parts of many
+# ---- parts of several items
 
 
 def checks_items(parts):
@@ -111,7 +111,7 @@ def shared_items():
 
 
 def call(module, name, *args, **more):
-    """Imported where it is done: the plan itself needs no numpy and no PyTorch."""
+    """An item's call that imports its module only when it runs: the plan itself needs neither numpy nor PyTorch."""
     def later(report, host):
         import importlib
         getattr(importlib.import_module(module), name)(report, host, *args, **more)
@@ -136,7 +136,7 @@ def peer_items(small):
 
 
 def many_items(gpus, small, with_peer):
-    """All of the largest number of GPUs first, then what shows how it grows."""
+    """[(order, item)], sorted: items of the largest number of GPUs first, then those that show the scaling."""
     import many
     numbers = [2] if small else many.counts(gpus)
     found = []
@@ -146,7 +146,7 @@ def many_items(gpus, small, with_peer):
 
 
 def on_all_of(n, largest, with_peer):
-    """(rank of its worth, item): whatever is of the largest number comes before what is of a smaller one, and long steps last."""
+    """[(order, item)] for n GPUs: the largest number of GPUs comes before smaller ones, and long steps come last."""
     import bench
     step_s = 2048 / 8 / n * 0.22  # of the batch of 4M tokens
     late = 0 if largest else 10
@@ -176,7 +176,7 @@ def on_all_of(n, largest, with_peer):
 
 
 def table(parts, gpus, small, with_peer):
-    """Items of these parts, the most worth first."""
+    """Items of these parts, most valuable first."""
     plain, options = bench_items(small)
     of_part = {
         "faults": [Item("faults", "faults", 60, 1, faulty)],
@@ -190,14 +190,14 @@ def table(parts, gpus, small, with_peer):
         "score": [Item("score", "score", 180 if with_peer else 60, 1, functools.partial(scored, with_peer))],
     }
     peers = of_part.pop("peer")
-    # What all of PyTorch's wait for begins early, so that no card waits for it.
+    # All PyTorch items wait for the compilation: it starts early, so that no card waits for it.
     first = peers[:1] if "peer" in parts else []
     of_part["peer"] = peers[1:]
     return checks_items(parts) + first + [item for part in PARTS if part in parts for item in of_part.get(part, [])]
 
 
 def wanted(words, gpus, small, with_peer):
-    """(items of parts, and those whose names begin with a word; words that are neither). In the order of their worth, by parts first."""
+    """(items, unknown words): the items of the named parts, most valuable first, then those whose names begin with a word."""
     words = [ALIASES.get(word, word) for word in words]
     parts = [word for word in words if word in PARTS]
     found = table(parts, gpus, small, with_peer)

@@ -1,14 +1,14 @@
-"""What follows from rows of several items: ours over PyTorch's, several GPUs over one. Told last, of whatever was measured."""
+"""Ratios between rows of several items: bitd over PyTorch, several GPUs over one. Reported last, for whatever was measured."""
 import json
 
 from bench import NAMES
 
-MUST = {"16bit": 1.0, "ternary": 1.2}  # ours over the peer's, each at its best micro-batch
-LINEAR = 0.98                          # of the tokens/s of one GPU, on each of several
+MUST = {"16bit": 1.0, "ternary": 1.2}  # least tokens/s of bitd over the peer's, each at its best micro-batch
+LINEAR = 0.98                          # least tokens/s a GPU of several, over those of one GPU
 
 
 def earlier(paths):
-    """Rows of other calls' results.jsonl, of the same build and machine: the caller's to know."""
+    """Rows of other calls' results.jsonl; the caller must know that they are of the same build and machine."""
     rows = []
     for path in paths:
         with open(path) as f:
@@ -61,7 +61,7 @@ def over(report, what, ours, theirs, must):
 
 
 def options(report, bench):
-    """Each beside the same without it."""
+    """Compare each option with the same configuration without it."""
     for row in bench:
         line = row["bench"]
         if not row["options"]:
@@ -78,7 +78,7 @@ def options(report, bench):
 
 
 def of_one(bench, line):
-    """(tokens/s of one GPU that does as many micro-batches a step, how it is known), or None."""
+    """(tokens/s of one GPU with as many micro-batches a step, how this was obtained), or None."""
     ones = [one for one in plain(bench) if (one["phase"], one["micro_batch"]) == (line["phase"], line["micro_batch"])]
     for one in ones:
         if one["micro_steps"] == line["micro_steps"]:
@@ -86,7 +86,7 @@ def of_one(bench, line):
     if not ones:
         return None
     one = max(ones, key=lambda line: line["micro_steps"])
-    update = one["split_ms"]["optimizer"]  # is done once a step, however many micro-batches that has
+    update = one["split_ms"]["optimizer"]  # once a step, whatever its number of micro-batches
     step_ms = update + (one["step_ms"] - update) * line["micro_steps"] / one["micro_steps"]
     return speed(one) * one["step_ms"] * line["micro_steps"] / one["micro_steps"] / step_ms, f"from its step of {one['micro_steps']} micro-batches"
 

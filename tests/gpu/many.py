@@ -1,4 +1,4 @@
-"""What takes several GPUs of one machine, on two, four, eight of them, as many as there are."""
+"""Items that need several GPUs of one machine: on two, four, eight, as many as there are."""
 import os
 
 import bench
@@ -9,13 +9,13 @@ import shared
 import snapshot
 from report import json_lines, run, tail
 
-MICRO, MICRO_STEPS = 8, 16  # of the rows that are compared over the number of GPUs
-STEP_TOKENS_INSTANCES = 2048  # of 2048 tokens: the batch of 4M tokens
+MICRO, MICRO_STEPS = 8, 16  # for the rows that compare different numbers of GPUs
+STEP_TOKENS_INSTANCES = 2048  # instances of 2048 tokens: the batch of 4M tokens
 FABRIC_LIMIT_S = 90
 
 
 def counts(gpus):
-    """The largest first."""
+    """Numbers of GPUs to test, the largest first."""
     return [n for n in (64, 32, 16, 8, 4, 2) if n <= gpus]
 
 
@@ -68,12 +68,12 @@ def scaling(report, host, phase, ranks, micro_steps=MICRO_STEPS, steps=2, limit=
 
 
 def whole_batch(report, host, phase, ranks):
-    """The batch of 4M tokens, shared out."""
+    """The batch of 4M tokens, divided among the ranks."""
     scaling(report, host, phase, ranks, STEP_TOKENS_INSTANCES // (MICRO * ranks), steps=1, limit=240)
 
 
 def rooted(report, host, ranks):
-    """64 rooted collectives in a group beside the one that does the same."""
+    """64 rooted collectives in a group against the one collective that does the same."""
     program = os.path.join(host.build, "tests", "gpu", "rooted")
     log = os.path.join(report.out, f"rooted-{ranks}.log")
     if host.gpus == 0 or not os.path.exists(program):

@@ -1,9 +1,9 @@
-"""The peer on several ranks, each with a GPU of its own: DistributedDataParallel or FSDP2, as PyTorch's users have them.
+"""The peer on several ranks, each with its own GPU: DistributedDataParallel or FSDP2, as PyTorch's users run them.
 
 DistributedDataParallel has every weight and moment on each rank and adds gradients in the last micro-batch of a step
 (no_sync before it). FSDP2 shards weights, gradients and moments; bf16 weights are gathered once a step and stay until
 its end, gradients are added in fp32 in the last micro-batch (set_requires_gradient_sync). Blocks are compiled one by
-one, so that what is final crosses under the backward pass of the blocks before it.
+one, so that finished gradients are communicated during the backward pass of earlier blocks.
 """
 import contextlib
 import os
@@ -17,7 +17,7 @@ KINDS = ("ddp", "fsdp2")
 
 
 def quiet_fabric():
-    """NVLink multicast stays off, as ours has it, unless the user says otherwise."""
+    """NVLink multicast stays off, as for bitd, unless the environment sets it otherwise."""
     os.environ.setdefault("NCCL_NVLS_ENABLE", "0")
     os.environ.setdefault("TORCH_SYMM_MEM_DISABLE_MULTICAST", "1")
 
@@ -47,7 +47,7 @@ class Ranks(Alone):
         self.rank, self.size, self.kind, self.device = rank, size, kind, device
 
     def wrap(self, module):
-        """Of a module with `olmo`, whose blocks are compiled already."""
+        """The module wrapped for this kind of sharing; it has `olmo`, whose blocks are already compiled."""
         if self.kind == "ddp":
             on = {"device_ids": [self.rank]} if self.device.type == "cuda" else {}
             return torch.nn.parallel.DistributedDataParallel(module, gradient_as_bucket_view=True, broadcast_buffers=False, **on)
@@ -60,7 +60,7 @@ class Ranks(Alone):
         return fully_shard(module, **how)
 
     def last(self, module, last):
-        """Around one micro-batch: whether it is its step's last."""
+        """Context for one micro-batch. last: whether it is the last of its step, which synchronises gradients."""
         if self.kind == "ddp":
             return contextlib.nullcontext() if last else module.no_sync()
         module.set_requires_gradient_sync(last)
@@ -91,13 +91,13 @@ def be_rank(rank, function, args, store):
     ranks = Ranks(rank, args.ranks, args.sharing, device)
     try:
         function(args, ranks)
-        ranks.barrier()  # nobody leaves while another is inside a collective
+        ranks.barrier()  # no rank leaves while another is inside a collective
     finally:
         dist.destroy_process_group()
 
 
 def start(function, args):
-    """function(args, ranks) on every rank; raises what one of them raised."""
+    """Call function(args, ranks) on every rank; raises the error of a rank that failed."""
     quiet_fabric()
     with tempfile.TemporaryDirectory(prefix="peer-") as folder:
         mp.spawn(be_rank, (function, args, os.path.join(folder, "store")), nprocs=args.ranks)

@@ -3,10 +3,10 @@
 
     peer_score.py FILE [--phase 16bit|ternary] [--batch 32,64,128] [--gather] [--compile] [--model olmo_1b] [--device cuda]
 
-As evaluation harnesses do it: requests in order of length, so many a batch, padded at the right to the longest; bf16
-weights, causal scaled_dot_product_attention, logits at every position, log-softmax in f32, and of that the continuation's.
---gather multiplies only the continuation's positions by the head. --compile compiles the blocks with lengths left open.
-ternary is BitLinear: weights by their mean, activations by their largest, an inner LayerNorm.
+As in evaluation harnesses: requests sorted by length, in batches padded at the right to the longest; bf16 weights, causal
+scaled_dot_product_attention, logits at every position, log-softmax in f32, of which the continuation's values are taken.
+--gather multiplies only the continuation's positions by the head. --compile compiles the blocks with dynamic lengths.
+ternary is BitLinear: weights by their mean, activations by their largest magnitude, an inner LayerNorm.
 """
 import argparse
 import contextlib
@@ -84,7 +84,7 @@ class Peer:
         return torch.cat(found).cpu()
 
     def measure(self, size):
-        for request in (self.requests[:size], self.requests[-size:]):  # the longest and the shortest: whatever is chosen or compiled
+        for request in (self.requests[:size], self.requests[-size:]):  # warm up with the longest and the shortest: algorithms are chosen, blocks compiled
             self.batch(request)
         if self.args.device == "cuda":
             torch.cuda.synchronize()

@@ -6,16 +6,16 @@
                   [--model olmo_1b] [--device cuda] [--steps 3]
 
 bf16 autocast over fp32 weights, causal scaled_dot_product_attention, fused AdamW and a clip at 1. ternary is BitLinear:
-weights by their mean, activations by their largest, an inner LayerNorm, gradients straight through. --residual bf16 has
-the residual stream and its gradient in bf16, as OLMo's own mixed precision and our model.residual: BF16.
+weights by their mean, activations by their largest magnitude, an inner LayerNorm, straight-through gradients. --residual
+bf16 has the residual stream and its gradient in bf16, as OLMo's own mixed precision and our model.residual: BF16.
 
-Whole steps of --micro-steps micro-batches are timed as they run, and the fastest counts; forward and backward, and the
-optimizer, are timed by themselves too. Several ranks (peer_ranks.py) have a micro-batch each; the slowest rank counts.
+Whole steps of --micro-steps micro-batches are timed, and the fastest counts; forward and backward, and the optimizer, are
+also timed separately. Several ranks (peer_ranks.py) have a micro-batch each; the slowest rank counts.
 
---compile whole compiles the model and its loss as one graph, which one GPU does best with; block compiles each block,
-which is what ranks take unless told otherwise. --only-compile N, as one of N at once, fills the cache that
-TORCHINDUCTOR_CACHE_DIR names and leaves: they fit a GPU, because each may take its part of it and no more, and has
-compiled both passes before it begins the first.
+--compile whole compiles the model and its loss as one graph, which is fastest on one GPU; block compiles each block and
+is the default for several ranks. --only-compile N, as one of N processes at once, fills the cache that
+TORCHINDUCTOR_CACHE_DIR names and exits: they fit a GPU together, because each may use only its share, and compiles both
+passes before it begins the first.
 """
 import argparse
 import json
@@ -39,8 +39,8 @@ MODELS = {
     "tiny": olmo_torch.Shape(layers=2, width=64, heads=2, hidden=128, vocab=500, vocab_padded=512, context=64),
 }
 MEAN = olmo_torch.Quantizer("AbsMean", "AbsMax", 128, "LayerNorm", False)
-olmo_torch.reference = None  # the formula itself: the package's Python around it is not what is timed
-COMPILING_GIB = 14           # at most of one that only compiles: the weights, and room to begin
+olmo_torch.reference = None  # the formula itself, so that the package's Python overhead is not timed
+COMPILING_GIB = 14           # most memory of a process that only compiles: the weights, and what it needs to begin
 
 
 def arguments():
@@ -69,7 +69,7 @@ def head_loss(x, weight, targets, eps):
 
 
 class Trained(torch.nn.Module):
-    """The model and its loss, of one micro-batch of a step."""
+    """The model with its loss over one micro-batch of a step."""
 
     def __init__(self, args):
         super().__init__()
@@ -110,7 +110,7 @@ class Peer:
                                            fused=args.device == "cuda")
 
     def accumulate(self, times, whole_step=True):
-        """Its step's micro-batches; without an end, nothing is said to the other ranks."""
+        """Forward and backward of `times` micro-batches. Unless whole_step, gradients are not synchronised between ranks."""
         for i in range(times):
             with self.ranks.last(self.model, whole_step and i + 1 == times):
                 loss = self.model(self.ids, self.targets)
@@ -148,7 +148,7 @@ def cache_hits():
 
 
 def compile_both_at_once():
-    """The backward pass with the forward pass, before either runs: that is what the cache's key has, so always."""
+    """Compile the backward pass together with the forward pass, before either runs. Always, because it is part of the cache's key."""
     import torch._functorch.config as functorch
     functorch.force_non_lazy_backward_lowering = True
 
@@ -171,7 +171,7 @@ def measure(args, ranks):
     step_ms = min(whole)
     times = max(2, args.micro_steps // 2)
     forward_backward = peer.timed(peer.accumulate, times, False) / times
-    peer.accumulate(1)  # gradients that every rank's update has
+    peer.accumulate(1)  # synchronised gradients for the update
     update = min(peer.timed(peer.update) for _ in range(3))
     peer.optimizer.zero_grad(set_to_none=True)
     loss = ranks.mean(peer.step(1).item() * args.micro_steps)
@@ -201,7 +201,7 @@ def only_compile(args, ranks):
         peer.model(peer.ids, peer.targets)
         peer.wait()
     except torch.OutOfMemoryError:
-        pass  # it had begun to run, so all of it is compiled
+        pass  # it had begun to run, so everything is compiled
     hits, misses = cache_hits()
     print(json.dumps({"phase": args.phase, "micro_batch": args.micro_batch, "residual": args.residual, "compiled": misses, "cached": hits,
                       "compile_s": round(time.perf_counter() - begin, 1)}), flush=True)

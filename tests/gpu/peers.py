@@ -1,4 +1,4 @@
-"""PyTorch beside us: what is compiled at once, then measured one by one, each in a process of its own."""
+"""PyTorch as the peer: variants are compiled all at once, then measured one by one, each in a process of its own."""
 import os
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from bench import NAMES, steps_of
 from report import json_lines, run, tail
 
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer_torch.py")
-# (phase, micro-batch, residual stream), those first that were best where they were tried.
+# (phase, micro-batch, residual stream), the fastest of earlier measurements first.
 ALONE = (("16bit", 24, "fp32"), ("ternary", 24, "fp32"), ("16bit", 16, "fp32"), ("ternary", 16, "fp32"), ("16bit", 8, "fp32"), ("ternary", 8, "fp32"),
          ("16bit", 24, "bf16"), ("16bit", 16, "bf16"), ("16bit", 8, "bf16"))
 SMALL = ["--model", "tiny", "--device", "cpu", "--compile", "no", "--steps", "1"]
@@ -26,12 +26,12 @@ def command_of(host, phase, micro, residual, micro_steps, *more):
 
 
 def environment(host, **more):
-    """Everybody's kernels in one folder. A build's, so that a later call on the same machine has them, too."""
+    """Environment with one cache of kernels for all processes, in the build folder, so that later calls find it, too."""
     return {"TORCHINDUCTOR_CACHE_DIR": os.path.join(host.build, "gpu-inductor")} | more
 
 
 def compile_all(report, host, variants):
-    """All at once, few GiB each. Whatever does not come of it is compiled where it is measured, which takes longer."""
+    """Compile all variants at once, a few GiB each. One that fails here is compiled when it is measured, which takes longer."""
     if host.small:
         report.skip("PyTorch compiled", "tiny models are not")
         return
@@ -50,7 +50,7 @@ def compile_all(report, host, variants):
         report.skip("PyTorch compiled", "no PyTorch, or no GPU that it sees")
         return
     seconds = ", ".join(f"{line['phase']} {line['micro_batch']} {line['residual']} {line['compile_s']:.0f} s" for line in done)
-    # What failed here is compiled where it is measured: slower, and no fault of ours.
+    # A variant that failed is compiled when it is measured: slower, but not an error of bitd.
     report.add("PyTorch compiled, all at once", "skipped" if wrong else "ok",
                "; ".join([f"{time.monotonic() - begin:.0f} s in all"] + ([seconds] if done else []) + wrong), f"{len(variants)} variants", compiled=done)
 

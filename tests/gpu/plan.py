@@ -1,8 +1,8 @@
-"""What is done in which order in the time that there is: items in the order of their worth, on the cards that each needs.
+"""The schedule of items within the given time: most valuable first, on the cards that each needs.
 
-An item is a process of its own (`run --item`), so that what one of them breaks, or is cut off in, is its own rows. Those that
-need one card run side by side, one on each card; those that need all of them come after, alone. An item begins only where the
-seconds that it is thought to take are left; while single cards work, the time of what was planned for all of them is kept.
+An item is a process of its own (`run --item`), so that a failure or timeout costs only its own rows. Items that need one card
+run side by side, one on each card; those that need all cards run afterwards, one at a time. An item starts only if its expected
+seconds are left; while single-card items run, the time planned for those of all cards is reserved.
 """
 import dataclasses
 import json
@@ -15,7 +15,7 @@ import time
 import typing
 
 ALL = 0  # cards of an item: every one there is
-GRACE_S = 15  # that an item has to end in once it was told to
+GRACE_S = 15  # between SIGTERM and SIGKILL
 
 
 @dataclasses.dataclass
@@ -25,15 +25,15 @@ class Item:
     seconds: float  # on an H200, with the cards that it needs
     cards: int      # 1 or ALL
     call: typing.Callable  # call(report, host)
-    after: tuple = ()      # names of items that have to have ended, where they are done at all
-    home: int = -1         # what is compared with each other is done on one card: by this number; -1: on any
+    after: tuple = ()      # names of items that must have ended before, if they are planned at all
+    home: int = -1         # items to compare with each other share this number and so a card; -1: any card
 
     def may_be_on(self, lane, lanes):
         return self.home < 0 or self.home % lanes == lane
 
 
 def makespan(items, lanes):
-    """Seconds that they take together: each single one on the card that is free first, then those for all cards."""
+    """Total seconds: each single-card item on the card that is free first, then those for all cards."""
     free, ended = [0.0] * lanes, {}
     for item in items:
         if item.cards != ALL:
@@ -44,12 +44,12 @@ def makespan(items, lanes):
 
 
 def helpers(items):
-    """Names of those that are done for the sake of others."""
+    """Names of items that only prepare others."""
     return {name for item in items for name in item.after}
 
 
 def choose(items, seconds, lanes):
-    """Those that fit, by worth, without those that would help nobody then."""
+    """The items that fit, most valuable first, without those that would prepare no chosen item."""
     chosen = []
     for item in items:
         if makespan(chosen + [item], lanes) <= seconds:
@@ -59,20 +59,20 @@ def choose(items, seconds, lanes):
 
 
 class Plan:
-    """Who does what when; the items' names say which are left, which are under way."""
+    """The state of the schedule: which items are left and which are running."""
 
     def __init__(self, items, seconds, lanes, now=time.monotonic):
         self.left, self.running, self.lanes, self.now = list(items), set(), lanes, now
         self.deadline = now() + seconds
         self.chosen = {item.name for item in choose(items, seconds, lanes)}
-        self.idle = helpers(items) - self.chosen  # nobody whom they would help is planned
-        self.slower = {}  # part -> its items' seconds over what they were thought to take, of the slowest
+        self.idle = helpers(items) - self.chosen  # no item that they prepare is planned
+        self.slower = {}  # part -> largest ratio of real to expected seconds of its items
 
     def seconds_of(self, item):
         return item.seconds * max(1.0, self.slower.get(item.part, 1.0))
 
     def kept(self):
-        """For what was planned for all cards, while single ones work."""
+        """Seconds reserved for the planned items of all cards while single-card items run."""
         return sum(self.seconds_of(i) for i in self.left if i.cards == ALL and i.name in self.chosen)
 
     def blocked(self, item):
@@ -83,7 +83,7 @@ class Plan:
         return self.now() + self.seconds_of(item) <= self.deadline - kept
 
     def next(self, cards, lane=0, keep=True):
-        """(the next item for these cards or None, whether one may come once something has ended)"""
+        """(the next item for these cards or None, whether one may become available when a running item ends)"""
         kept = self.kept() if keep and cards != ALL else 0.0
         able = [i for i in self.left if i.cards == cards and i.name not in self.idle and self.fits(i, kept)
                 and (cards == ALL or i.may_be_on(lane, self.lanes))]
@@ -100,16 +100,16 @@ class Plan:
 
 
 class Runner:
-    """command(item, lane, seconds): the program that does it. Its rows, lines of JSON on stdout, become the report's."""
+    """Runs a Plan. command(item, lane, seconds): the program of an item; its rows, lines of JSON on stdout, go into the report."""
 
     def __init__(self, report, plan, command, devices, timer=threading.Timer):
         self.report, self.plan, self.command, self.timer = report, plan, command, timer
-        self.devices = devices  # of each lane, as CUDA_VISIBLE_DEVICES has them; [None]: whatever there is
+        self.devices = devices  # CUDA_VISIBLE_DEVICES of each lane; [None]: unchanged
         self.changed = threading.Condition()
         self.processes, self.stopped = set(), False
 
     def run(self):
-        for keep in (True, False):  # what did not fit is looked at once more when the rest is done
+        for keep in (True, False):  # items that did not fit get a second chance after the others
             lanes = [threading.Thread(target=self.lane, args=(k, keep)) for k in range(self.plan.lanes)]
             for lane in lanes:
                 lane.start()
@@ -171,7 +171,7 @@ class Runner:
         except ValueError:
             row = None
         if not isinstance(row, dict) or not {"what", "result", "figure", "target"} <= row.keys():
-            print(line, end="", file=sys.stderr, flush=True)  # what a program of the item has to say
+            print(line, end="", file=sys.stderr, flush=True)  # other output of the item's program
             return
         self.report.add_row(row | {"item": item.name, "card": None if lane is None else self.devices[lane]})
 
@@ -181,7 +181,7 @@ class Runner:
 
     @staticmethod
     def end(process):
-        """Told to, it ends what it has started; then by force."""
+        """SIGTERM, on which the item ends what it has started; after GRACE_S SIGKILL to its process group."""
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(GRACE_S)

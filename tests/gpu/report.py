@@ -1,4 +1,4 @@
-"""What was found, in JSON lines as it is found and as a table at the end; programs run with a time limit and a log each."""
+"""The results, as JSON lines while they come and as a table at the end; runs programs with a time limit and a log each."""
 import json
 import os
 import signal
@@ -11,9 +11,9 @@ OK, FAILED, MISSED, SKIPPED = "ok", "FAILED", "below", "skipped"
 
 
 class Report:
-    """Rows are added by any thread. FAILED and below make the whole command fail; skipped rows say why.
+    """Any thread may add rows. FAILED and below make the whole command fail; skipped rows give the reason.
 
-    Each is a line of JSON in `lines` as it comes, and one for people on stderr where `told`.
+    Each row is written at once as a line of JSON to `lines`, and as text to stderr if `told`.
     """
 
     def __init__(self, out, seconds, lines, told=True):
@@ -35,7 +35,7 @@ class Report:
                 print(f"{row['at_s']:6.1f} s  {row['result']:<8} {row['what']}: {row['figure']}", file=sys.stderr, flush=True)
 
     def took(self, item, seconds, expected):
-        """Of an item of the plan: a line in `lines` that is no row."""
+        """Write an item's real and expected seconds to `lines`; this is no row."""
         with self.lock:
             self.lines.write(json.dumps({"item": item, "took_s": round(seconds, 1), "expected_s": expected}) + "\n")
             self.lines.flush()
@@ -53,11 +53,11 @@ class Report:
         self.add(what, OK if value <= target else MISSED, f"{value:.3g}{unit}", f"<= {target:g}{unit}", value=value, **more)
 
     def left(self, limit):
-        """Seconds that something may take: `limit`, or what is left of the whole."""
+        """`limit`, or the seconds left until the deadline if they are fewer."""
         return max(0.0, min(limit, self.deadline - time.monotonic()))
 
     def guarded(self, what, function, *args):
-        """Run a part; what it does not hold, or cannot do, is its row and not the end of the others."""
+        """Run a part; an exception becomes a FAILED row and does not end the other parts."""
         try:
             function(*args)
         except (AssertionError, OSError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as e:
@@ -77,9 +77,9 @@ class Report:
 
 
 def run(command, log, limit, env=None):
-    """(exit code, stdout), with stderr and then stdout in the file `log`; the code is None where `limit` seconds were not enough.
+    """(exit code, stdout), with stderr and then stdout in the file `log`; the code is None if `limit` seconds were not enough.
 
-    The program has a process group of its own, and all of it is ended: mpirun's ranks too.
+    The program has its own process group, which is killed as a whole at the limit, with mpirun's ranks.
     """
     if limit <= 1:
         return None, ""
@@ -91,7 +91,7 @@ def run(command, log, limit, env=None):
             out, code = process.communicate(timeout=limit)[0], process.returncode
         except subprocess.TimeoutExpired:
             pass
-        finally:  # this program may have been told to end, too
+        finally:  # also when this program itself is ending
             if code is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 out = process.communicate()[0]
@@ -111,7 +111,7 @@ def json_lines(text):
 
 
 def tail(path):
-    """What a program said last: its own words, where mpirun has its own after them."""
+    """The last line of our programs in a log, before any output of mpirun; otherwise the log's last line."""
     if not os.path.exists(path):
         return "not begun: no time left"
     with open(path, errors="replace") as f:

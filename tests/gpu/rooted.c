@@ -1,11 +1,11 @@
 /*
- * Many rooted collectives in one group beside the one collective that does the same: a vector whose parts are broadcast
- * from their owners, and one all-gather; a vector whose parts are reduced to their owners, and one reduce-scatter. The
- * owners follow each other up the ranks, or down.
+ * Many rooted collectives in one group against the one collective that does the same: a vector whose parts are
+ * broadcast from their owners, and one all-gather; a vector whose parts are reduced to their owners, and one
+ * reduce-scatter. The owners follow each other up the ranks, or down.
  *
  *     mpirun -n GPUS rooted [PARTS [MIB...]]      64 parts of vectors of 16, 128 and 256 MiB
  *
- * One line of JSON for each: the median of REPEATS, each by its slowest rank. What arrives the first time is compared.
+ * Prints a line of JSON for each: the median of REPEATS, each timed by its slowest rank. The first result is verified.
  * Exit 77: fewer GPUs than ranks.
  */
 #include <cuda_runtime_api.h>
@@ -60,14 +60,14 @@ static void nccl_must(ncclResult_t result, const char *call)
 }
 #define NCCL(call) nccl_must((call), #call)
 
-/* ---- the ways */
+/* ---- the collectives */
 
 static size_t part_count(void)
 {
     return self.count / (size_t)self.parts;
 }
 
-/* The parts go round the ranks, so that with as many parts as ranks the owner's is where an all-gather has it. */
+/* Parts are assigned round-robin, so that with as many parts as ranks an owner's part is where an all-gather has it. */
 static int owner_of(int part, bool down)
 {
     return down ? self.size - 1 - part % self.size : part % self.size;
@@ -125,20 +125,20 @@ static const struct way {
 };
 #define WAYS (int)(sizeof ways / sizeof *ways)
 
-/* ---- what arrives */
+/* ---- verification */
 
 static int owner_at(const struct way *way, size_t i)
 {
     return way->rooted ? owner_of((int)(i / part_count()), way->down) : (int)(i / (self.count / (size_t)self.size));
 }
 
-/* Whole numbers, of which sums are exact. */
+/* Whole numbers, so that sums are exact. */
 static float value(int rank, size_t i)
 {
     return (float)(rank + 1) * (float)(i % 1021);
 }
 
-/* Before: each rank's own values where it owns or adds, otherwise -1. */
+/* Fills the vector with the rank's own values where it owns or adds, otherwise -1. */
 static void fill(const struct way *way, float *host)
 {
     for (size_t i = 0; i < self.count; i++)
@@ -207,7 +207,7 @@ static void measure(const struct way *way, float *host)
 
 static void measure_all(long mib)
 {
-    const size_t whole = (size_t)self.parts * (size_t)self.size; /* both cut the vector evenly */
+    const size_t whole = (size_t)self.parts * (size_t)self.size; /* so that parts and ranks both divide the vector */
     const size_t wanted = ((size_t)mib << 20) / sizeof(float);
 
     self.count = wanted / whole > 0 ? wanted / whole * whole : whole;
@@ -234,7 +234,7 @@ static long number(const char *text, long most)
     return n;
 }
 
-/* This rank's GPU, by its number on this machine. False where there are too few. */
+/* Selects this rank's GPU by its local rank. False if there are too few. */
 static bool take_gpu(void)
 {
     MPI_Comm here;

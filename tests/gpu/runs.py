@@ -1,4 +1,4 @@
-"""Whole runs through bitctl, bitd and bitworker: a GPU's beside a processor's, and beside another run of its own."""
+"""Whole runs through bitctl, bitd and bitworker: a GPU's compared with the CPU's, and with other runs on the GPU."""
 import contextlib
 import json
 import os
@@ -23,24 +23,24 @@ quantizer {{ preset: "{quantizer}" }}
 checkpoint {{ every: {every} keep_last: 3 }}
 launch {{ backend: {backend} ranks: {ranks} threads: {threads} max_restarts: 3 search_products: false }}
 """
-# 34M parameters, 2048 tokens a step; the other is for a machine without a GPU, where this folder itself is tested.
+# 34M parameters, 2048 tokens a step; SMALL is for tests of this folder on a machine without a GPU.
 MODEL = 'preset: "olmo_20m" context: 256'
 SMALL = "layers: 2 width: 64 heads: 2 mlp_hidden: 128 vocab: 1024 vocab_padded: 1024 context: 64 tied: false init: NORMAL init_std: 0.02"
 STEPS, AT = 60, 30
 LONG, LONG_AT = 240, 120
-# Both choices of the optimizer, each with another measure and granularity of the scales: (optimizer, preset, measure, by projection).
+# Both choices of the optimizer, with different measures and granularities of the scales: (optimizer, preset, measure, by projection).
 CHOICES = (("KEEP", "continual", "median", False), ("RESET", "b158", "mean", True))
 
 
 class Bed(fixture.Daemon):
-    """A daemon whose runs are made for `host`."""
+    """A daemon for runs on `host`."""
 
     def __init__(self, host, config=""):
         super().__init__(config)
         self.host = host
 
     def stop(self):
-        """And keep what everybody logged."""
+        """Stop bitd and copy all logs to host.out."""
         super().stop()
         logs = os.path.join(self.host.out, os.path.basename(self.dir))
         os.makedirs(logs, exist_ok=True)
@@ -60,7 +60,7 @@ class Bed(fixture.Daemon):
         return path
 
     def train(self, name, backend, *args, timeout=200, **changes):
-        """Run to the end; its id."""
+        """Train a run to its end and return its id."""
         run = self.submit(self.run_spec(name, backend, **changes), *args)
         self.finish(run, timeout=timeout)
         return run
@@ -72,12 +72,12 @@ class Bed(fixture.Daemon):
         return [e["ready"] for e in self.events(run) if "ready" in e]
 
     def checkpoint(self, run, step=None):
-        """The newest, or the one after `step`."""
+        """The newest checkpoint, or the one after `step`."""
         found = [json.loads(line) for line in self.ctl("ckpt", "ls", run, "--json", check=True)[1].splitlines()]
         return found[-1] if step is None else next(c for c in found if c["name"] == f"step-{step:08d}")
 
     def restart(self, **environment):
-        """The daemon again, with other variables for it and for its workers."""
+        """Restart the daemon with these variables for it and its workers."""
         self.stop_daemon()
         with variables(**environment):
             self.start()
@@ -89,7 +89,7 @@ class Bed(fixture.Daemon):
 
 @contextlib.contextmanager
 def variables(**environment):
-    """The whole process's: only where no other thread starts programs."""
+    """Within this context the process has these variables: only if no other thread starts programs."""
     old = {k: os.environ.get(k) for k in environment}
     os.environ.update(environment)
     try:
@@ -108,7 +108,7 @@ def worst(a, b):
 
 
 class Trained:
-    """What is kept of a finished run of the comparison."""
+    """The results of a finished run of the comparison."""
 
     def __init__(self, bed, run, at):
         self.losses, self.steps = bed.losses(run), bed.steps_of(run)
@@ -117,7 +117,7 @@ class Trained:
 
 
 class Comparison:
-    """The same runs on a processor and on a GPU, each side with a bed of its own that stays until both are compared."""
+    """The same runs on the CPU and on a GPU, each side with its own bed, which must stay until both are compared."""
 
     def __init__(self, report, host):
         self.report, self.host, self.done = report, host, {}
@@ -145,7 +145,7 @@ class Comparison:
             self.codes(optimizer, quantizer, measure, split, cpu, gpu, cpu_bed, gpu_bed)
 
     def codes(self, optimizer, quantizer, measure, split, cpu, gpu, cpu_bed, gpu_bed):
-        """From one checkpoint at the switch, the GPU's: the codes of each backend, by their zeros, and numpy's."""
+        """Compare the zeros among the codes of each backend and of numpy, all from the GPU's checkpoint at the switch."""
         here = self.same_weights(cpu_bed, f"codes-cpu-{optimizer}".lower(), "CPU", gpu.switch, quantizer)
         there = self.same_weights(gpu_bed, f"codes-gpu-{optimizer}".lower(), self.host.backend, gpu.switch, quantizer)
         self.report.check(f"GPU's checkpoint loaded on both, {optimizer.lower()}", here[2] == there[2], f"weights {here[2]}", "one digest")
@@ -166,7 +166,7 @@ class Comparison:
 
 
 def resumed(report, host, bed):
-    """Paused twice and resumed on one backend: every bit. Then the same run led over a processor and back."""
+    """A run paused twice and resumed on one backend has the same bits. Then the same run moves to the CPU and back."""
     plain = bed.train("plain", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET")
     want = bed.losses(plain)
     run = bed.submit(bed.run_spec("paused", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET"))
@@ -184,7 +184,7 @@ def resumed(report, host, bed):
 
 
 def without_graphs(report, host, bed, plain, want):
-    """Operators launched one by one compute what the graphs do, and take longer."""
+    """Operators launched one by one compute the same bits as graphs; both times are reported."""
     run = bed.train("one-by-one", host.backend, "--set", "launch.graphs=false", steps=LONG, at_step=LONG_AT, optimizer="RESET")
     got = bed.losses(run)
     usual = {r: statistics.median(e["ms"] for s, e in bed.steps_of(r).items() if s > 2) for r in (plain, run)}
@@ -194,7 +194,7 @@ def without_graphs(report, host, bed, plain, want):
 
 
 def searched(report, host, bed):
-    """Products by the fastest algorithms: what was found at the first launch is what later ones compute by, and other runs."""
+    """Products by the fastest algorithms: the table found at the first launch is used by later launches and by other runs."""
     search = ("--set", "launch.search_products=true")
     run = bed.submit(bed.run_spec("searched", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET"), *search)
     bed.wait(run, "--for", f"step={LONG // 6}")
@@ -209,7 +209,7 @@ def searched(report, host, bed):
     want, known = bed.losses(run), os.path.join(bed.state, "products")
     for name, forget in (("known", False), ("killed", True)):
         other = bed.submit(bed.run_spec(f"products-{name}", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET", every=40), *search)
-        if forget:  # of its launch before that checkpoint has all
+        if forget:  # bitd's table is deleted: the run's checkpoint has the whole table
             bed.wait(other, "--for", f"step={LONG_AT + 10}")
             os.unlink(known)
             for pid in bed.worker_pids(other):
@@ -228,7 +228,7 @@ def table(bed, run):
 
 
 def pause(bed, run, step, resume=True):
-    """[the step it stood at]"""
+    """Pause at about this step, then resume if `resume`. Returns [the step at which it was paused]."""
     bed.wait(run, "--for", f"step={step}")
     bed.ctl("pause", run, check=True)
     at = int(bed.status(run)["step"])
@@ -238,7 +238,7 @@ def pause(bed, run, step, resume=True):
 
 
 def crossed(report, host, bed, want):
-    """launch.backend AUTO takes the GPU where the daemon shows one: the run's middle is on a processor."""
+    """launch.backend AUTO uses a GPU if bitd's environment shows one: in its middle part the run trains on the CPU."""
     run = bed.submit(bed.run_spec("crossed", "AUTO" if host.backend == "CUDA" else "CPU", steps=LONG, at_step=LONG_AT, optimizer="RESET"))
     for step, environment in ((LONG // 8, {"CUDA_VISIBLE_DEVICES": ""}), (None, {})):
         at = step or int(bed.status(run)["step"]) + 3

@@ -1,4 +1,4 @@
-"""Log-likelihoods of requests: the GPU's sums beside the processor's, and how long OLMo-1B takes beside PyTorch."""
+"""Log-likelihoods of requests: the GPU's sums against the CPU's, and OLMo-1B's time against PyTorch's."""
 import array
 import json
 import os
@@ -11,15 +11,15 @@ from report import json_lines, run, tail
 
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer_score.py")
 NAMES = {"16bit": "16-bit", "ternary": "ternary"}
-ITEMS, ITEMS_TOKENS = 58141, 71  # of OLMo's eleven tasks, and about so many tokens each: what the time of all is told by
-MUST = 3.0                       # ours over PyTorch's best batch size
-# Of the largest and the mean distance between the processor's sums and the GPU's; None: told, not judged. In bf16 every
-# product's operands are rounded, and in the ternary phase a code on a border falls on either side.
+ITEMS, ITEMS_TOKENS = 58141, 71  # items of OLMo's eleven tasks, and tokens of each: to estimate the time of all
+MUST = 3.0                       # least requests/s of bitworker over PyTorch's at its best batch size
+# Bounds for the largest and the mean difference between the CPU's sums and the GPU's; None: printed, not judged. In bf16 every
+# product's operands are rounded, and in the ternary phase a value on a border between codes may be rounded either way.
 NEAR = {("FP32", "16bit"): (1e-3, 3e-4), ("FP32", "ternary"): (None, 5e-2), ("BF16", "16bit"): (None, 5e-2), ("BF16", "ternary"): (None, 0.2)}
 
 
 def draw(path, contexts, lengths, vocab=50280, seed=1):
-    """Four continuations to each context. lengths: the context's and the continuation's, each as a range."""
+    """Write random requests, four continuations for each context. lengths: the ranges of the context's and the continuation's."""
     rng = random.Random(seed)
     with open(path, "w") as file:
         for _ in range(contexts):
@@ -47,7 +47,7 @@ def lines_of(path):
 
 
 def as_lines(path, files):
-    """One file of all items, for the peer."""
+    """Write all items of the request files to one file of lines, for the peer."""
     with open(path, "w") as to:
         for file in files:
             to.writelines(lines_of(file))
@@ -66,7 +66,7 @@ def score(report, host, what, paths, *more, limit=60):
     return found
 
 
-# ---- the processor's sums and the GPU's
+# ---- the CPU's sums and the GPU's
 
 
 def small_model(operands):
@@ -79,7 +79,7 @@ def sums(lines, precision):
 
 
 def compare(report, host, operands):
-    """Short and long ones, single tokens, and what is cut."""
+    """Compare the sums of short and long requests, single tokens, and requests that are truncated."""
     path = draw(os.path.join(report.out, "requests-small.jsonl"), 20, ((1, 120), (1, 40)))
     with open(draw(os.path.join(report.out, "requests-long.jsonl"), 3, ((300, 600), (1, 90)), seed=2)) as more, open(path, "a") as file:
         file.write(more.read())
@@ -106,7 +106,7 @@ def compare(report, host, operands):
 
 
 def own(report, host, paths):
-    """requests/s by precision."""
+    """precision -> requests/s of bitworker score."""
     lines = score(report, host, "bitworker score, OLMo-1B", paths, "--model", "olmo_20m" if host.small else "olmo_1b", "--summary", "--repeat", "3",
                   "--set=quantizer.weight_measure=MEAN", f"--set=launch.backend={host.backend}", limit=200)
     for line in lines or []:
@@ -125,7 +125,7 @@ def peer(report, host, path, phase, *more, limit=150):
     command = [sys.executable, PEER, path, "--phase", phase, *more, *(["--batch", "64,128"] if host.requests else []), *(["--model", "tiny", "--device", "cpu"] if host.small else [])]
     code, out = run(command, log, report.left(limit))
     lines = json_lines(out)
-    if not lines or code not in (0, None):  # what was done before the time was over counts
+    if not lines or code not in (0, None):  # batches finished before the limit count
         report.skip(what, out.strip() if code == 77 else f"not done in {limit} s" if code is None else f"exit {code}: {tail(log)}")
         return None
     best = max(lines, key=lambda line: line["requests_per_s"])
@@ -135,14 +135,14 @@ def peer(report, host, path, phase, *more, limit=150):
 
 
 def speed(report, host, with_peer):
-    """Lengths as HellaSwag has them: contexts of 50 tokens, continuations of 30."""
+    """Requests of HellaSwag's lengths: contexts of 50 tokens, continuations of 30."""
     path = os.path.join(report.out, "requests.jsonl")
     if host.requests:
         as_lines(path, host.requests)
     else:
         draw(path, 20 if host.small else 2000, ((20, 80), (6, 54)), vocab=500 if host.small else 50280)
     mine = own(report, host, host.requests or [path])
-    if not with_peer or (host.small and host.requests):  # whose ids a tiny model has not
+    if not with_peer or (host.small and host.requests):  # their ids exceed a tiny model's vocabulary
         return
     for phase in NAMES:
         theirs = peer(report, host, path, phase)

@@ -1,7 +1,7 @@
 /*
- * Preloaded: ranks share the first GPU, as if each were on a host of its own. NCCL takes no two ranks of one host on one GPU;
- * between hosts it has its sockets. So what NCCL is asked for can be tested with a single GPU, though no speed of it says
- * anything. What is no rank, `bitworker --plan` above all, finds a GPU for everybody.
+ * Preloaded: ranks share the first GPU, as if each were on its own host. NCCL refuses two ranks of a host on one
+ * GPU; between hosts it uses sockets. So NCCL's calls can be tested with a single GPU, but speeds mean nothing. For
+ * processes that are not ranks, above all `bitworker --plan`, there appear to be 64 GPUs, enough for all ranks.
  */
 #include <dlfcn.h>
 #include <mpi.h>
@@ -19,7 +19,7 @@ __attribute__((constructor)) static void be_another_host(void)
         setenv("NCCL_HOSTID", rank(), 1);
 }
 
-/* The ranks of this machine: this one alone. */
+/* The ranks of this machine: only this one. */
 int MPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *out)
 {
     (void)comm;
@@ -29,7 +29,7 @@ int MPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Com
     return MPI_Comm_dup(MPI_COMM_SELF, out);
 }
 
-int cudaGetDeviceCount(int *count); /* of libcudart, with cudaError_t, an int */
+int cudaGetDeviceCount(int *count); /* libcudart's, whose cudaError_t is an int */
 int cudaGetDeviceCount(int *count)
 {
     int (*const real)(int *) = (int (*)(int *))dlsym(RTLD_NEXT, "cudaGetDeviceCount");

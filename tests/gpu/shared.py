@@ -1,4 +1,4 @@
-"""Several ranks on the first GPU (share_gpu.c): what is asked of NCCL, whatever the number of GPUs."""
+"""Several ranks on the first GPU (share_gpu.c): tests the calls of NCCL with any number of GPUs."""
 import os
 import subprocess
 
@@ -6,7 +6,7 @@ import runs
 
 
 def collectives(report, host, counts=(2, 3, 4, 8)):
-    """Vectors on GPUs, gathered, reduced and added, beside what one process computes."""
+    """Vectors on GPUs, gathered, reduced and added, against the result of one process."""
     program = os.path.join(host.build, "tests", "mpi", "test_fabric")
     for n in counts:
         p = subprocess.run(["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(n), program], capture_output=True, text=True,
@@ -18,7 +18,7 @@ def collectives(report, host, counts=(2, 3, 4, 8)):
 
 
 def ranks(report, host, bed):
-    """The same global batch on one rank, two and four; then the same once more: NCCL adds in one order."""
+    """The same global batch on one, two and four ranks; then four again: NCCL adds in a fixed order, so the bits are the same."""
     one, two, four, again = (bed.train(name, host.backend, steps=50, at_step=25, ranks=n, micro=1)
                              for name, n in (("on-1", 1), ("on-2", 2), ("on-4", 4), ("on-4-again", 4)))
     groups = [bed.train(f"in-{name}", host.backend, "--set", f"launch.shard_ranks={n}", steps=50, at_step=25, ranks=4, micro=1)

@@ -1,7 +1,7 @@
-"""Checkpoints of OLMo-1B in a real run: how long training stands still for one, and how long it takes to be on disk."""
+"""Checkpoints of OLMo-1B in a real run: how long training stalls for one, and how long it takes until it is durable."""
 import statistics
 
-# Enough steps after the first one for it to be on disk, at 1 GB/s, before the next is due.
+# So many steps that a checkpoint is on disk, at 1 GB/s, before the next is due.
 EVERY, STEPS = 44, 88
 
 

@@ -1,4 +1,4 @@
-"""What the plan takes, leaves out and keeps time for, by a clock of the test's own; and that items are processes whose rows arrive."""
+"""What the plan chooses, leaves out and reserves time for, with a fake clock; and that items are processes whose rows arrive."""
 import io
 import json
 import os
@@ -80,7 +80,7 @@ def time_of_all_cards_is_kept_while_single_ones_work():
     assert plan.next(1)[0].name == "a"
     clock.now = 40
     assert plan.next(1)[0] is None and plan.next(ALL)[0].name == "both"
-    clock.now = 65  # it was quicker than thought, so that there is room for more
+    clock.now = 65  # it was faster than expected, so there is time for more
     assert plan.next(1, keep=False)[0].name == "b"
 
 
@@ -94,7 +94,7 @@ def a_part_that_is_slower_than_thought_is_planned_slower():
 
 
 def rows_of(programs, seconds=60, devices=(None,), **more):
-    """Each item is a Python program; (the report's rows, what else was written)"""
+    """Run items that are Python programs. Returns (the report's rows, all lines written)."""
     lines = io.StringIO()
     with tempfile.TemporaryDirectory() as out:
         report = Report(out, seconds, lines, told=False)
@@ -104,7 +104,7 @@ def rows_of(programs, seconds=60, devices=(None,), **more):
 
 
 class OverAtOnce(threading.Timer):
-    """The time is over once the item's program has opened the FIFO `seen`."""
+    """A timer that fires once the item's program has opened the FIFO `seen`."""
 
     def __init__(self, _, function, args):
         super().__init__(0, lambda: (open(self.seen).close(), function(*args)))
@@ -129,7 +129,7 @@ def a_process_that_breaks_is_its_own_row_and_the_rest_goes_on():
 def lanes_see_a_card_each():
     with tempfile.TemporaryDirectory() as folder:
         fifo = os.path.join(folder, "fifo")
-        os.mkfifo(fifo)  # opened from both ends or from none: neither item ends alone
+        os.mkfifo(fifo)  # opening blocks until both ends are open: neither item can end without the other
         rows, _ = rows_of({"a": f"open({fifo!r}, 'w').close(); " + ROW % "x", "b": f"open({fifo!r}).read(); " + ROW % "y"}, devices=("3", "5"))
     assert sorted(r["figure"] for r in rows) == ["3", "5"]
 
@@ -189,7 +189,7 @@ def several_gpus_are_held_against_one_with_as_many_micro_batches():
             {"bench": line(ranks=8, micro_steps=32, tokens=97), "options": [], "asked_micro": 8}]
     found = judged(*rows)
     assert found["16-bit, 8 GPUs, 16 micro-batches a step: over one GPU's"] == ("ok", "0.990")
-    # One of 32: 40 + 2 x 960 ms for twice the tokens.
+    # One GPU with 32 micro-batches: 40 + 2 x 960 ms for twice the tokens.
     assert found["16-bit, 8 GPUs, 32 micro-batches a step: over one GPU's"] == ("below", f"{97 / (200 / 1.96):.3f}")
 
 

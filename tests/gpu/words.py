@@ -1,4 +1,4 @@
-"""Real tokens where there is no network: Python's own library as documents, by the tests' tokenizer and `bitctl tokenize`."""
+"""Real tokens without a network: Python's own library as documents, by the tests' tokenizer and `bitctl tokenize`."""
 import json
 import os
 import subprocess
@@ -9,7 +9,7 @@ BYTES = 4 << 20
 
 
 def documents(folder):
-    """The modules in the order of their paths, without what was installed beside them."""
+    """Yields (name, text) of the library's modules in the order of their paths, without installed packages and tests."""
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if f not in ("site-packages", "dist-packages", "test", "__pycache__"))
         for name in sorted(names):
@@ -19,7 +19,7 @@ def documents(folder):
 
 
 def make(bitctl, out):
-    """The token file's path."""
+    """Tokenize the library. Returns the token file's path."""
     source, total = os.path.join(out, "documents.jsonl"), 0
     with open(source, "w") as f:
         for name, text in documents(sysconfig.get_paths()["stdlib"]):

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Calls that one place makes for all others.
+"""Calls that only one place may make, on behalf of all others.
 
     tests/house/calls.py [--tree FOLDER]
 
-Tests make no temporary names by themselves, and bitctl prints no text as it is: the one leaves folders behind, the other
-lets a run's name write to a terminal. Strings and comments are no calls. Exit code 1 if something is not so.
+Tests must not make temporary names by themselves, which would leave folders behind, and bitctl must not print texts
+unescaped, which would let a run's name control the terminal. Strings and comments are ignored. Exit code 1 if there are
+such calls.
 """
 import argparse
 import re
@@ -12,18 +13,18 @@ import sys
 
 import tree
 
-# Where, which calls, what to use instead, and who may: that place itself.
+# (folder, forbidden calls, what to use instead, files that may make them)
 RULES = (
     ("tests", ("mkdtemp", "mkstemp", "mkstemps", "mkostemp", "tmpnam", "tempnam"), "test_folder() of tests/folder.h",
      ("tests/folder.h", "tests/unit/test_folder.c")),
     ("ctl", ("printf", "fprintf", "vprintf", "vfprintf", "puts", "fputs", "fwrite", "json_dumpf"), "ctl/show/show.h",
-     # show.c makes texts harmless, help.c prints our own; hf_files.c writes tensors' names, which are ours, into files
+     # show.c escapes texts, help.c prints only our own; hf_files.c writes tensors' names, which are ours, to files
      ("ctl/show/show.c", "ctl/cli/help.c", "ctl/export/hf_files.c")),
 )
 
 
 def called(text, names):
-    """Lines, from 1, on which one of the functions is called."""
+    """Numbers, from 1, of the lines that call one of the functions."""
     pattern = re.compile(r"(?<!\w)(?:" + "|".join(names) + r")\s*\(")
     return [number for number, line in enumerate(tree.without_comments(text).split("\n"), 1) if pattern.search(line)]
 

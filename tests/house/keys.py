@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""Every key of `bitctl help json` has a meaning, and so has every key that is added.
+"""Every key of `bitctl help json` must have an explanation.
 
     tests/house/keys.py BITCTL
 
-A key's meaning is its comment in proto/bit.proto, behind the field on a line of its own, or its row in ctl/cli/key_meanings.c if
-it means the same wherever it stands. Those of a specification are left out: what they mean is the specification's. Exit code 1 if
-one has none.
+A key's explanation is its comment in proto/bit.proto, after the field, which is on a line of its own, or its row in
+ctl/cli/key_meanings.c if it means the same in all objects. Keys of a specification are left out: the specification
+documents them. Exit code 1 if one has none.
 """
 import re
 import subprocess
 import sys
 
-# Parts of a RunSpec that do not end in Spec.
+# Parts of a RunSpec whose names do not end in Spec.
 OF_SPECIFICATIONS = ("EvalSet", "TaskSet", "DataSource")
 
 
 def unexplained(page):
-    """Object.key of each; and how many objects there are."""
+    """(Object.key of each unexplained key, number of objects)"""
     found, objects, name = [], 0, None
     for line in page.split("\nObjects: ")[1].split("\nEnumerations\n")[0].split("\n"):
         key = re.match(r"  (\w+) +((?:list of )?(?:true or false|16 hex digits|\w+)(?:, or no key| or null)?)(?: +(.*)|$)", line)

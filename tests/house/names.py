@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A name means one thing, a line fits the screen, and one place makes plurals.
+"""Unique names, lines that fit the screen, and one function for plurals.
 
     tests/house/names.py [--tree FOLDER]
 
-No struct is defined twice, no file of one folder is called as one of another, no line has more than 120 columns; the "s"
-of a plural is made by bit_format_s (proto/format.h). Exit code 1 if something is not so.
+No struct is defined twice, no two folders have files of the same name, no line has more than 120 columns; the "s" of a
+plural is made by bit_format_s (proto/format.h). Exit code 1 if a rule is broken.
 """
 import argparse
 import collections
@@ -16,17 +16,17 @@ import tree
 
 COLUMNS = 120
 
-# An operator is one stem in each of these: its contract, its reference, its twins; so is what a back end brings to exec.
+# An operator has the same stem in each of these: its contract, its reference, its variants; so have a back end's parts of exec.
 KERNELS = ("kernels", "kernels/exec", "kernels/ref", "kernels/cpu", "kernels/cuda")
-# Each program has one.
+# Each program has one of these.
 EVERYWHERE = ("main",)
 
 
 def structs_twice(texts):
-    """name -> places of the structs, unions and enums that are defined more than once.
+    """name -> places of the structs, unions and enums that are defined in more than one file.
 
-    Of those that begin with bit_ or stand in a header; `struct state` of one .c file is nobody else's, and twice in one
-    file it is a part of two others.
+    Only names that begin with bit_ or are in a header: `struct state` of a .c file is private to it. Twice in one file
+    is allowed: such structs are parts of two others.
     """
     places_of = collections.defaultdict(list)
     for path, text in texts.items():
@@ -38,7 +38,7 @@ def structs_twice(texts):
 
 
 def stems_twice(paths):
-    """stem -> folders that have a file of that name, where they are several."""
+    """stem -> folders that have a file of that name, if there are several."""
     folders_of = collections.defaultdict(set)
     for path in paths:
         folder, name = os.path.split(path)

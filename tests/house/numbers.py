@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The house in numbers: how large its folders, functions and lines are, and which names stand for two things.
+"""Figures about the sources: sizes of folders, functions and lines, and names that mean two things.
 
     tests/house/numbers.py [--tree FOLDER] [--build BUILD] [--list]
 
-Of the sources of proto, kernels, worker, daemon and ctl, without generated tables. --build counts files in circles of
-calls, too, from a build of the same tree. --list says which they are.
+For the sources of proto, kernels, worker, daemon and ctl, without generated tables. --build also counts files in
+circles of calls, from a build of the same tree. --list names them.
 """
 import argparse
 import collections

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What the READMEs say of files and functions is so.
+"""The files, links and functions that READMEs name must exist, and their tables must be complete.
 
     tests/house/readmes.py [--tree FOLDER] [FOLDER...]
 
-Every file of a folder stands in the tables of its README, and nothing else does: those whose first column is headed
-"file". What stands in code quotes there is a path from the README's folder, with or without its ending (`run/history`,
-`limits.h`), or a pattern (`block_*`); a name alone is that file of any folder below. In all READMEs: a link leads to a
-file, and a function or macro of ours (bit_x, BIT_X) exists. Exit code 1 if something is not so.
+The tables of a folder's README whose first column is headed "file" must list every file of the folder and no other. A
+name in code quotes there is a path from the README's folder, with or without its ending (`run/history`, `limits.h`), or
+a pattern (`block_*`); a name without a path means that file in any folder below. In all READMEs: every link leads to a
+file, and every function or macro of ours (bit_x, BIT_X) exists. Exit code 1 if a rule is broken.
 """
 import argparse
 import fnmatch
@@ -16,15 +16,15 @@ import sys
 
 import tree
 
-# Folders whose README has a file a line.
+# Folders whose README must list all files.
 FOLDERS = ("daemon", "ctl", "proto", "kernels", "worker")
 
-# What is no source's: deploy/test reads it.
+# Names that are in no source: deploy/test reads them.
 ELSEWHERE = {"BIT_FUZZ_S"}
 
 
 def named(text):
-    """What the first columns of the tables of files name."""
+    """The names in the first columns of the tables of files."""
     names, inside = [], False
     for line in text.split("\n"):
         if not line.startswith("|"):
@@ -37,7 +37,7 @@ def named(text):
 
 
 def stands_for(name, path):
-    """Whether a name of a table means this file, given below the README's folder."""
+    """Whether a table's name means this file, whose path is relative to the README's folder."""
     whole, stem = path, os.path.splitext(path)[0]
     if "/" not in name:
         whole, stem = os.path.basename(whole), os.path.basename(stem)
@@ -59,13 +59,13 @@ def problems_of(root, folder):
 
 
 def readmes(root):
-    """All of them, as paths below the root."""
+    """Paths of all READMEs, relative to the root."""
     found = [name for name in os.listdir(root) if name.endswith(".md")]
     return sorted(found + tree.files(root, tree.FOLDERS + ("tests", "deploy"), (".md",)))
 
 
 def words(root):
-    """Every name of ours that the sources have, and the beginnings of those that they put together."""
+    """All names of ours in the sources, and the prefixes from which macros build names."""
     found = set()
     for path in tree.files(root, tree.FOLDERS + ("tests",), (".c", ".h", ".cu", ".cuh", ".py", ".proto", ".build")):
         found.update(re.findall(r"\b(?:bit|BIT)_\w+", tree.read(root, path)))
@@ -73,7 +73,7 @@ def words(root):
 
 
 def untrue(root):
-    """Links that lead nowhere, and names that nothing has."""
+    """Yields links to missing files, and names that no source has."""
     known = words(root)
     for path in readmes(root):
         text = tree.read(root, path)

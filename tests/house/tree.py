@@ -11,12 +11,12 @@ Function = collections.namedtuple("Function", "name file line lines")
 
 
 def here():
-    """The tree that this script lies in."""
+    """The root of the tree that has this script."""
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 
 def files(root, folders=FOLDERS, endings=(".c", ".h", ".cu", ".cuh")):
-    """Paths below the root, sorted; generated tables are left out."""
+    """Sorted paths relative to the root, without generated tables."""
     found = []
     for folder in folders:
         for at, inner, names in os.walk(os.path.join(root, folder)):
@@ -32,20 +32,20 @@ def read(root, path):
 
 
 def without_comments(text):
-    """The text with comments, strings and character constants blanked, every line where it was."""
+    """The text with comments, strings and character constants blanked; line numbers stay the same."""
     def blank(match):
         return re.sub(r"[^\n]", " ", match.group(0))
     return re.sub(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", blank, text, flags=re.S)
 
 
 def struct_names(text):
-    """Names of the structs, unions and enums that a text defines (not those that it only names), with their lines."""
+    """[(name, line)] of the structs, unions and enums that a text defines; mere mentions are left out."""
     return [(match.group(1), text.count("\n", 0, match.start()) + 1)
             for match in re.finditer(r"\b(?:struct|union|enum)\s+(\w+)\s*\{", text)]
 
 
 def body_of(text, at):
-    """What lies between the brace at `at` and the one that closes it."""
+    """The text between the brace at `at` and the one that closes it."""
     depth = 0
     for i in range(at, len(text)):
         depth += {"{": 1, "}": -1}.get(text[i], 0)
@@ -68,7 +68,7 @@ def declared_names(declaration):
 
 
 def fields(path, text):
-    """Fields of every struct and union of a text without comments; those of nested ones count as the outer's, too."""
+    """Fields of every struct and union of a text without comments; fields of nested structs count for the outer one, too."""
     found = []
     for match in re.finditer(r"\b(?:struct|union)\s*(\w*)\s*\{", text):
         body, at = body_of(text, match.end() - 1), match.end()
@@ -86,7 +86,7 @@ def fields(path, text):
 
 
 def without_bodies(text):
-    """Braces with what they hold blanked, innermost first; one that ends a method's head becomes its semicolon."""
+    """The text with braces and their contents blanked, innermost first; a method's body becomes a semicolon."""
     def blank(match):
         end = ";" if match.group(1) else " "
         return match.group(1) + re.sub(r"[^\n]", " ", match.group(2)[:-1]) + end
@@ -98,7 +98,7 @@ def without_bodies(text):
 
 
 def functions(path, text):
-    """Functions of a formatted text: from the first line of the head to the brace in column 0 that ends it."""
+    """Functions of a formatted text, each from the first line of its head to the closing brace in column 0."""
     lines, found, head = text.split("\n"), [], None
     for number, line in enumerate(lines, 1):
         if re.match(r"[A-Za-z_]", line) and not line.endswith(";") and head is None:

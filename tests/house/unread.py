@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Fields and functions that nobody reads.
+"""Fields that are never read and functions that are never called.
 
     tests/house/unread.py [--tree FOLDER] [--build BUILD] [--tests]
 
-A field is unread if no source has its name behind a dot or an arrow, other than where something is stored into it: a
-scan of words, so one that shares its name with a field that is read is missed. With a build: functions that no other
-object file names, and no other source either (of those that are built with CUDA alone). Exit code 1 if something is
-found that this file does not list with its reason. --tests tells of functions that tests alone call, too.
+A field is unread if no source has its name after a dot or an arrow, except where something is stored into it. This is a
+scan of words, so an unread field that shares its name with a read one is missed. With a build: functions that no other
+object file references, and no other source either (for sources that are built only with CUDA). Exit code 1 if something
+is found that this file does not list with a reason. --tests also reports functions that only tests call.
 """
 import argparse
 import collections
@@ -18,7 +18,7 @@ import sys
 
 import tree
 
-# Laid out as somebody else reads them: struct -> who does.
+# Structs with a layout for other readers: struct -> who reads it.
 STRUCTS = {
     "sched_attributes": "the kernel",
     "bit_value": "proto/text/reflect copies the union into a field of a message",
@@ -30,7 +30,7 @@ FIELDS = {
 }
 
 def uses(texts):
-    """Names of fields that are read somewhere, and those that are only stored into."""
+    """(counts of fields' names that are read, counts of those that are stored into)"""
     read, stored = collections.Counter(), collections.Counter()
     for text in texts:
         for match in re.finditer(r"(?:->|\.)\s*(\w+)((?:\[[^\[\]]*\])*)\s*(=(?!=))?", text):
@@ -39,7 +39,7 @@ def uses(texts):
 
 
 def of_macros(texts):
-    """Words of multi-line macros and of offsetof: a table of fields reads all that it names."""
+    """Words of macros, their arguments and offsetof: a table of fields made by macros counts as reading them."""
     words = set()
     for text in texts:
         for match in re.finditer(r"#\s*define[^\n]*(?:\\\n[^\n]*)*", text):
@@ -67,14 +67,14 @@ def unread_fields(root):
 
 
 def objects(build):
-    """Object files that the build makes now, and not those of a source that is gone."""
+    """Object files of the current build, without those of deleted sources."""
     listing = subprocess.run(["ninja", "-C", build, "-t", "compdb"], check=True, capture_output=True, text=True).stdout
     outputs = {os.path.join(entry["directory"], entry["output"]) for entry in json.loads(listing)}
     return sorted(path for path in outputs if path.endswith(".o") and os.path.exists(path))
 
 
 def symbols(paths):
-    """path -> (functions that an object file defines for others, what it names)."""
+    """path -> (functions that an object file exports, symbols that it references)."""
     of_path = {path: (set(), set()) for path in paths}
     listing = subprocess.run(["nm", "-gA", *paths], check=True, capture_output=True, text=True).stdout
     for line in listing.splitlines():
@@ -86,7 +86,7 @@ def symbols(paths):
 
 
 def uncalled_functions(root, build, tests):
-    """Exported functions of the product that no other object file names, as (name, what is wrong)."""
+    """(name, what is wrong) of the product's exported functions that no other object file references."""
     defined, named_by, product_named = set(), collections.defaultdict(set), set()
     for path, (theirs, used) in symbols(objects(build)).items():
         for function in used:

@@ -2,8 +2,8 @@
 
     bench_feed.py FAKE_WORKER FAKE_MPIRUN [SECONDS]
 
-Bare over the Unix socket and sealed over TCP; once as fast as it goes, once with a worker that takes 35 ms for a step besides reading it: 84 million tokens/s are a step every
-50 ms. Figures only; nothing is asserted.
+Unencrypted over the Unix socket and sealed over TCP; once at full speed, once with a worker that takes 35 ms a step in addition to
+reading it: 84 million tokens/s are a step every 50 ms. It prints figures and asserts nothing.
 """
 import os
 import subprocess

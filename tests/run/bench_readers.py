@@ -1,5 +1,5 @@
-"""Readers beside a training run: what `bitctl status` takes and how fast the run trains while others read a journal of 1.5 million
-steps, again and again. Figures only; nothing is asserted. `bench_readers.py FORGE STATUS_CALLS [STEPS]`
+"""Readers beside a training run: the time of `bitctl status` and the speed of the training while others repeatedly read a journal of
+1.5 million steps. It prints figures and asserts nothing. `bench_readers.py FORGE STATUS_CALLS [STEPS]`
 """
 import os
 import subprocess
@@ -15,7 +15,7 @@ READERS, ASKED, INTERVAL_MS = 4, 200, 20
 
 
 class Readers:
-    """So many bitctl at once, each begun again when it has ended."""
+    """`count` processes of bitctl at once, each restarted when it has ended."""
 
     def __init__(self, d, count, *args):
         self.d, self.args, self.stopped, self.finished = d, args, False, 0
@@ -50,7 +50,7 @@ def forge(d):
     d.stop()
     folder = os.path.join(d.state, "runs", run)
     bytes = int(subprocess.run([FORGE, os.path.join(folder, "journal"), str(STEPS)], capture_output=True, check=True).stdout)
-    os.truncate(os.path.join(folder, "logs", "worker-1.log"), 2 << 30)  # 2 GiB, and none of them a newline
+    os.truncate(os.path.join(folder, "logs", "worker-1.log"), 2 << 30)  # 2 GiB without a newline
     d.start()
     return run, bytes
 

@@ -1,7 +1,7 @@
-"""`bitctl status` on a training run: the time of a call, and what 1000 of them cost the training. Figures only; nothing is asserted.
+"""`bitctl status` on a training run: the time of a call, and what 1000 of them cost the training. It prints figures and asserts nothing.
 
-Training runs on two ranks, so on two cores every call competes with it. Steps are compared in turns (asked, left alone, asked, ...)
-so that a machine that grows slower or faster in the meantime does not count.
+Training runs on two ranks, so on two cores every call competes with it. Turns with and without calls alternate, so that a machine
+that gets slower or faster in the meantime does not distort the comparison.
 """
 import statistics
 import subprocess
@@ -12,7 +12,7 @@ import fixture
 
 CALLS = 1000
 TURNS = 5
-INTERVAL_MS = 20  # 50 calls a second: many more than people, dashboards and watchers together ask
+INTERVAL_MS = 20  # 50 calls a second: many more than people, dashboards and watchers make together
 
 
 def calls(d, run, count, interval_ms, *bitctl):

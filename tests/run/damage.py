@@ -1,11 +1,11 @@
-"""OLMo's block with parts of the 1.58-bit phase in it, once more in numpy: the loss that `bitctl eval --damage` is held against."""
+"""OLMo's block with parts of the 1.58-bit phase, independently in numpy: the loss that `bitctl eval --damage` is compared with."""
 import json
 import struct
 
 import numpy as np
 
 SITES = ("att_proj", "attn_out", "ff_proj", "ff_out")
-# What is blended, and whether its weights and its activations are codes.
+# part -> (sites that are blended, whether their weights are codes, whether their activations are codes)
 PARTS = {"norms": (SITES, False, False), "weights": (SITES, True, False), "activations": (SITES, False, True), "qkv": (SITES[:1], True, True),
          "attention_out": (SITES[1:2], True, True), "up_gate": (SITES[2:3], True, True), "down": (SITES[3:], True, True),
          "16bit": ((), False, False), "ternary": (SITES, True, True)}
@@ -25,7 +25,8 @@ def norm(x, eps=1e-5):
 
 
 def linear(x, w, blended, weights, activations):
-    """y = x W, of x through the inner norm and of codes where they are asked for; the median is the lower one, fused."""
+    """y = x W^T. If blended, x passes the inner norm, and weights and activations become codes as requested. The weight scale is
+    that of the lower median of the whole fused matrix."""
     if not blended:
         return x @ w.T
     x = norm(x)
@@ -57,7 +58,7 @@ def attend(qkv, heads):
 
 
 def loss(path, tokens, heads, part):
-    """Of untied weights; tokens (B, T)."""
+    """Mean loss with untied weights; tokens (B, T)."""
     t = {name: w.astype(np.float64) for name, w in read_safetensors(path).items()}
     sites, weights, activations = PARTS[part]
 

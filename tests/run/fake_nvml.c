@@ -1,7 +1,7 @@
 /*
- * NVIDIA's management library as far as worker/power.c asks it, of GPUs that are not there. The one at bus 0000:0N:00.0
- * has a clock of 1900 - 100 N MHz, draws 300 + 100 N W, has 50 + N degrees, and is at its power cap a quarter of the
- * time N times. A test gives it the library's name.
+ * A stand-in for NVIDIA's management library, with the functions that worker/power.c calls, for GPUs that do not exist.
+ * The one at bus 0000:0N:00.0 has a clock of 1900 - 100 N MHz, draws 300 + 100 N W, has 50 + N degrees, and is at its
+ * power cap N quarters of the time. A test installs it under the library's name.
  */
 #include <stddef.h>
 #include <stdlib.h>

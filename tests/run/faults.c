@@ -1,22 +1,22 @@
 /*
- * bitworker with faults: the whole worker, linked with --wrap around a few of its functions, so that what it does to a
- * fault is what bitworker does, and bitworker itself knows of none.
+ * bitworker with faults: the whole worker, linked with --wrap around a few of its functions. So it handles a fault
+ * exactly as bitworker does, and bitworker itself contains no code for faults.
  *
  *     BIT_FAULT    KIND:RANK:STEP[:COUNT], of these kinds
  *         nan       a gradient of this rank becomes NaN in this step (and COUNT - 1 further ones)
  *         slow      this rank takes 60 ms more a micro-batch from this step on, for COUNT steps
  *         flip      a bit of this rank's copy of the published weights changes before this step's gradients
- *         leave     this rank, not the first, kills itself before it says that it is done after this step
- *         abort     this rank ends the job, with an error that it alone knows
- *         moment    a moment of this rank is another behind the restore of this step
- *         lost      this rank's GPU does what it must not, and every later call of it fails, as when it is gone
- *     BIT_FAULT_ONCE  a file: only if it can be made; so not again after a restart
- *     BIT_FAULT_HOLD  a FIFO: each rank's part of a checkpoint is written when somebody has opened it to write
- *     BIT_FAULT_MEMORY a file: while it is there, the machine has no memory left
- *     BIT_FAULT_GPUS  anything: each rank takes itself to have a GPU of its own, 0000:0RANK:00.0, for fake_nvml.c to tell of
- *     BIT_FAULT_STAND STEP[,STEP…]:FIFO: the first rank begins each of these steps when somebody has opened the FIFO to write;
- *               a checkpoint that began two steps before it, or earlier, is complete by then, however slow the disk is
- *     BIT_FAULT_PARTS FIFO: the same of each part of an evaluation's tasks that is not the first of its launch
+ *         leave     this rank, not rank 0, kills itself before it reports that it is done after this step
+ *         abort     this rank aborts the job with an error that the other ranks do not see
+ *         moment    one Adam moment of this rank has another value after the restore of this step
+ *         lost      a kernel on this rank's GPU accesses an invalid address; every later call fails, as on a lost GPU
+ *     BIT_FAULT_ONCE  a file: the fault happens only if it can be created; so not again after a restart
+ *     BIT_FAULT_HOLD  a FIFO: each rank writes its part of a checkpoint once the FIFO has been opened for writing
+ *     BIT_FAULT_MEMORY a file: while it exists, the machine appears to have no memory left
+ *     BIT_FAULT_GPUS  set to anything: each rank appears to have its own GPU, 0000:0RANK:00.0, for fake_nvml.c
+ *     BIT_FAULT_STAND STEP[,STEP…]:FIFO: rank 0 begins each of these steps once the FIFO has been opened for writing;
+ *               a checkpoint that began two or more steps earlier is complete by then, however slow the disk is
+ *     BIT_FAULT_PARTS FIFO: the same for each part of an evaluation's tasks except the first of its launch
  */
 #include <fcntl.h>
 #include <math.h>
@@ -38,9 +38,9 @@
 #include "worker/scoring.h"
 #include "worker/step.h"
 
-static struct bit_worker *worker; /* in the step that is being done */
+static struct bit_worker *worker; /* that trains the current step */
 static uint64_t step;
-static const struct bit_ckpt *checkpoint; /* the last that was begun */
+static const struct bit_ckpt *checkpoint; /* the newest that was begun */
 
 bool __real_bit_ckpt_begin(struct bit_ckpt *ckpt, const struct bit_ckpt_about *about);
 bool __wrap_bit_ckpt_begin(struct bit_ckpt *ckpt, const struct bit_ckpt_about *about);
@@ -115,7 +115,7 @@ bool __wrap_bit_ckpt_begin(struct bit_ckpt *ckpt, const struct bit_ckpt_about *a
     return __real_bit_ckpt_begin(ckpt, about);
 }
 
-/* Of this rank. When every rank has its part, the loop completes the checkpoint before the next step. */
+/* Waits until this rank's part is written. Once all are, the loop completes the checkpoint before the next step. */
 static void wait_for_part(void)
 {
     const struct timespec pause = {.tv_nsec = 1000 * 1000};
@@ -124,7 +124,7 @@ static void wait_for_part(void)
         nanosleep(&pause, NULL);
 }
 
-/* What a test asks for at a step then comes in time, however busy the machine is. */
+/* Holds the step, so that a test's request at this step arrives in time however busy the machine is. */
 static void stand(void)
 {
     const char *at = getenv("BIT_FAULT_STAND"), *fifo = at == NULL ? NULL : strchr(at, ':');
@@ -178,7 +178,7 @@ int __wrap_bit_ckpt_restore(struct bit_worker *w, const char *dir)
     return err;
 }
 
-/* On the writing rank's own thread, or on the main one where it has none. */
+/* Runs on the rank's writer thread, or on the main thread if it has none. */
 int __wrap_bit_ckpt_write(struct bit_ckpt *ckpt)
 {
     const char *hold = getenv("BIT_FAULT_HOLD");
@@ -201,12 +201,12 @@ static void flip(struct bit_model *model)
 
     bit_exec_copy(&model->exec, &byte, at, 1);
     bit_exec_wait(&model->exec);
-    byte += 0x10; /* in each micro-batch another */
+    byte += 0x10; /* a different value in each micro-batch */
     bit_exec_copy(&model->exec, at, &byte, 1);
     bit_exec_wait(&model->exec);
 }
 
-/* An operator of an address that nobody has. */
+/* Launches an operator on an invalid address. */
 static void lose_gpu(struct bit_model *model)
 {
     bit_sum(&model->exec, &(struct bit_sum_args){.count = 1 << 20, .x = (const float *)4096, .sum = (double *)4096});
@@ -214,7 +214,7 @@ static void lose_gpu(struct bit_model *model)
 
 int __wrap_bit_model_accumulate(struct bit_model *model, const uint16_t *tokens, int64_t instances, double grad_scale)
 {
-    const struct timespec pause = {.tv_nsec = 60 * 1000 * 1000}; /* well above what a busy machine does to a rank */
+    const struct timespec pause = {.tv_nsec = 60 * 1000 * 1000}; /* well above a busy machine's delays */
 
     if (is_due("flip"))
         flip(model);

@@ -28,7 +28,7 @@ def build_root():
 
 
 def write_tokens(path, count, vocab, seed):
-    """Text that can be learnt: each token mostly follows from the one before it, by the same rules whatever the seed."""
+    """Learnable tokens: each mostly follows from the one before it, by rules that do not depend on the seed."""
     rules = random.Random("rules")
     follows = [[rules.randrange(vocab) for _ in range(4)] for _ in range(vocab)]
     rng, token, out = random.Random(seed), 0, []
@@ -50,7 +50,7 @@ def write_safetensors(path, shapes, value=0.01):
         f.write(struct.pack("<Q", len(text)) + text + data)
 
 
-# Small enough for a few milliseconds a step, large enough that two ranks both hold a part of it.
+# Small enough for a few milliseconds a step, large enough that each of two ranks owns a part of it.
 SPEC = """
 name: "{name}"
 model {{ layers: 2 width: 64 heads: 2 mlp_hidden: 128 vocab: 256 vocab_padded: 256 context: 64 tied: false
@@ -66,8 +66,8 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: 5 }}
 """
 
 
-# No rank is lost and no request given up because the machine is busy, or because a test holds a step. A test of one of these times
-# sets its own.
+# Timeouts so long that no rank is lost and no request given up because the machine is busy or a test holds a step. A test of one of
+# these timeouts sets its own.
 PATIENT = """
 heartbeat_timeout = 60
 stall_timeout = 300
@@ -78,17 +78,17 @@ client_timeout = 120
 
 
 def let_in(fd):
-    """Whoever has opened the gate to read goes on, and nobody behind it: the next one to come waits for another."""
+    """Let the reader that waits at the gate go on, and only that one: fd is a write end of the FIFO. A later reader waits again."""
     gone = select.poll()
     gone.register(fd, 0)
-    gone.poll()  # its reader has closed it
+    gone.poll()  # until the reader has closed the FIFO
     os.close(fd)
 
 
 class Daemon:
-    """hold: steps that no run begins but by let_on() or held_no_more(), so that what a test asks for before one of them comes in
-    time, however busy the machine is. A checkpoint that began two steps before one of them, or earlier, is complete by then.
-    hold_parts: the same of each part of an evaluation's tasks but the first of a launch."""
+    """hold: steps that a run begins only after let_on() or held_no_more(), so that a test's request before such a step arrives in
+    time, however busy the machine is. A checkpoint that began two or more steps before a held step is complete when it is reached.
+    hold_parts: the same for each part of an evaluation's tasks except the first of a launch."""
 
     def __init__(self, config="", hold=(), hold_parts=False):
         root = build_root()
@@ -109,7 +109,7 @@ class Daemon:
             config += f"worker = {self.worker}\n"
             os.mkfifo(self.gate)
         with open(self.config, "w") as f:
-            f.write(PATIENT + config)  # of a setting that is there twice the later one holds
+            f.write(PATIENT + config)  # if a setting occurs twice, the later one counts
         write_tokens(os.path.join(self.dir, "train.npy"), 64 * 2000, 256, 1)
         write_tokens(os.path.join(self.dir, "valid.npy"), 64 * 8, 256, 2)
         self.process = None
@@ -128,7 +128,7 @@ class Daemon:
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def launch(self):
-        """bitd is begun, and not waited for."""
+        """Start bitd without waiting until it answers."""
         self.log = open(os.path.join(self.dir, "bitd.log"), "ab")
         held = {"BIT_FAULT_STAND": f"{','.join(map(str, self.hold))}:{self.gate}"} if self.hold else {}
         held |= {"BIT_FAULT_PARTS": self.gate} if self.hold_parts else {}
@@ -146,7 +146,7 @@ class Daemon:
             time.sleep(0.02)
 
     def let_on(self, limit=300):
-        """The run that comes to a step of `hold` begins it. For one that is sure to come."""
+        """Wait until a run reaches a step of `hold` and let it begin that step. Fails if none does within `limit` seconds."""
         def late(*_):
             raise AssertionError(f"no run came to a step of {self.hold} within {limit} s")
 
@@ -159,7 +159,7 @@ class Daemon:
             signal.signal(signal.SIGALRM, before)
 
     def let_on_who_stands(self):
-        """The same of a run that stands there now; of none, nothing."""
+        """Let a run go on that waits at a step of `hold` now; does nothing if none does."""
         try:
             fd = os.open(self.gate, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
@@ -168,11 +168,12 @@ class Daemon:
 
     @contextlib.contextmanager
     def held_no_more(self):
-        """Meanwhile nobody waits before a step of `hold`: for a run that comes there or not, as orders were sent before the test asked."""
+        """Within this context no run waits at a step of `hold`. For a run that may or may not reach one, because orders were sent
+        before the test's request."""
         if not os.path.exists(self.gate):
             yield
             return
-        fd = os.open(self.gate, os.O_RDWR)  # which makes it a writer, and waits for nobody
+        fd = os.open(self.gate, os.O_RDWR)  # a writer, without waiting for a reader
         try:
             yield
         finally:
@@ -248,7 +249,7 @@ class Daemon:
         return self.status(run)
 
     def worker_pids(self, run):
-        """Of this daemon's ranks alone: those with the run's own environment."""
+        """Process ids of the run's ranks under this daemon, recognised by their environment."""
         pids = []
         for pid in os.listdir("/proc"):
             if not pid.isdigit():
@@ -266,7 +267,7 @@ class Daemon:
 
 
 def main(tests):
-    """Run the named functions, each with a line; exit 1 if one failed."""
+    """Run the functions named on the command line, or all, and print a line for each; exit 1 if one failed."""
     failed = 0
     wanted = sys.argv[1:]
     for test in tests:

@@ -1,6 +1,6 @@
 /*
- * Makes the journal of a run that has ended as long as one of months: forge_journal JOURNAL COUNT
- * Its last step is appended so many times again, numbered on. Prints the bytes of the file.
+ * Makes the journal of an ended run as long as that of a run of months: forge_journal JOURNAL COUNT
+ * Appends copies of the last step COUNT times, with the next numbers. Prints the size of the file in bytes.
  */
 #include <inttypes.h>
 #include <stdio.h>

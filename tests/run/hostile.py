@@ -1,4 +1,4 @@
-"""A client that submits to another's bitd and then proves nothing that it may read, each time in another way."""
+"""A client that submits to another user's bitd and then fails to prove that it may read the files, each time in a different way."""
 import array
 import os
 import socket
@@ -28,7 +28,7 @@ def reply(first=0, errors=(0,)):
 
 
 def asked(path, tokens):
-    """A connection whose submission bitd has answered with its question for proofs."""
+    """A connection whose submission bitd has answered with its request for proofs."""
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
     s.settimeout(300)
@@ -39,7 +39,7 @@ def asked(path, tokens):
 
 
 def submit_named(path, name):
-    """Returns the text that bitd refuses such a run with."""
+    """Submit a run of this name. Returns the text of bitd's refusal."""
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
     s.settimeout(300)
@@ -49,7 +49,7 @@ def submit_named(path, name):
 
 
 def submit(path, tokens, way):
-    """Returns the text that bitd refuses it with, or "closed"."""
+    """Returns the text of bitd's refusal, or "closed"."""
     s = asked(path, tokens)
     other = [os.open("/etc/hostname", os.O_RDONLY) for _ in range(200)]
 
@@ -70,7 +70,7 @@ def submit(path, tokens, way):
         "gone": lambda: s.close(),
     }[way]()
     got = s.recv(65536) if way != "gone" else b""
-    if len(got) > 6 and struct.unpack_from("<H", got, 4)[0] == 93:  # the file is taken note of; nothing lies beside it
+    if len(got) > 6 and struct.unpack_from("<H", got, 4)[0] == 93:  # bitd accepted the file and asks for its sidecar: ENOENT
         send(reply(first=1, errors=(2,)), [])
         got = s.recv(65536)
     text = got[28:].decode(errors="replace") if got else "closed"
@@ -78,7 +78,7 @@ def submit(path, tokens, way):
 
 
 def slow_socket():
-    """A socket whose last close takes ten minutes, unless its other end is read, and that other end."""
+    """(socket, its other end): the last close of the socket takes ten minutes unless the other end is read."""
     listener, slow = socket.create_server(("127.0.0.1", 0)), socket.socket()
     slow.connect(listener.getsockname())
     other_end = listener.accept()[0]
@@ -100,7 +100,7 @@ EVENTS, WAIT = 53, 55
 
 
 def ask(path, kind, run, *fields):
-    """A connection that has asked this of a run, and reads nothing."""
+    """A connection that has sent this request about a run and does not read the reply."""
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
     s.settimeout(300)

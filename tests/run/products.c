@@ -1,11 +1,11 @@
 /*
- * bitworker on processors that have a choice of algorithms for their matrix products, as GPUs have: the whole worker,
- * linked with --wrap around its table of back ends. The first algorithm is the processor's own; the second adds up a
- * weight gradient in two halves, so that its bits are others. What the search takes to be fastest, and which card a
- * rank has, is said by a file that each launch reads:
+ * bitworker on the CPU with several algorithms for matrix products to choose from, as on a GPU: the whole worker,
+ * linked with --wrap around its table of back ends. The first algorithm is the CPU back end's own; the second sums a
+ * weight gradient in two halves, so that its bits differ. A file that each launch reads decides which algorithm the
+ * search finds fastest and which card a rank appears to have:
  *
- *     BIT_PRODUCTS    a file: a word a rank, CARD:ALGORITHM, as in "A:1 A:0 B:1"; the last is that of all further ranks.
- *                     CARD:ALGORITHM:N has N products beside those of the model
+ *     BIT_PRODUCTS    a file with a word for each rank, CARD:ALGORITHM, as in "A:1 A:0 B:1"; further ranks use the last
+ *                     word. CARD:ALGORITHM:N adds N products to those of the model
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static int find(const struct bit_product_key *key)
     return -1;
 }
 
-/* Those that were met stand first. */
+/* Moves a row among the first table.met rows, those of products that were computed. */
 static void note_met(int at)
 {
     const struct bit_product_choice met = table.rows[at];

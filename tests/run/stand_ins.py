@@ -1,5 +1,5 @@
-"""mlflow and wandb as deploy/to_mlflow.py and to_wandb.py call them: what they are given is kept in the file $TRACKED, one JSON a line.
-$TRACKED_ENDS: the process is gone after so many writes, as by SIGKILL."""
+"""Stand-ins for mlflow and wandb as deploy/to_mlflow.py and to_wandb.py call them. They write what they are given to the file
+$TRACKED, one JSON a line. $TRACKED_ENDS: the process exits after so many writes, as if by SIGKILL."""
 import contextlib
 import json
 import os
@@ -67,6 +67,6 @@ def init(project, id, name, resume, config):
     write(id=id, name=name, config=config)
     folder = os.path.join(os.environ["WANDB_DIR"], "wandb", f"offline-run-{os.getpid()}-{id}")
     os.makedirs(folder)
-    with open(os.environ["TRACKED"], "w"):  # the one that was cut off is gone, and this is another
+    with open(os.environ["TRACKED"], "w"):  # truncated: the interrupted wandb run is gone, this is a new one
         assert os.listdir(os.path.dirname(folder)) == [os.path.basename(folder)]
     yield types.SimpleNamespace(step=0, log=lambda numbers, step: write(numbers=numbers, step=step))

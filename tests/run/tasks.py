@@ -1,4 +1,4 @@
-"""Small downstream tasks for tests: their request files, a run that is evaluated on them, and what its journal says of it."""
+"""Small downstream tasks for tests: their request files, a run that is evaluated on them, and the results in its journal."""
 import json
 import os
 import random
@@ -11,7 +11,7 @@ MODEL = ("--set", "model.vocab=612", "--set", "model.vocab_padded=640")
 
 
 def items_of(task, seed=1, times=1):
-    """A document's items, as a file of JSON lines has them; `times` as many documents as TASKS says."""
+    """The items of a task's documents, as a file of JSON lines has them; `times` as many documents as in TASKS."""
     metric, choices, documents = TASKS[task]
     rng = random.Random(f"{task} {seed}")
 
@@ -49,7 +49,7 @@ def scored(d, run):
 
 
 def results(d, run):
-    """(step, task, precision) -> result; none is there twice."""
+    """(step, task, precision) -> result; asserts that none occurs twice."""
     all_ = [r["result"] for r in scored(d, run) if r.get("result")]
     by = {(r["after_step"], r["task"], r["precision"]): r for r in all_}
     assert len(by) == len(all_), [(r["after_step"], r["task"], r["precision"]) for r in all_]
@@ -57,7 +57,7 @@ def results(d, run):
 
 
 def sums(d, run):
-    """(step, task, precision) -> a sum for each item, from parts that follow on each other."""
+    """(step, task, precision) -> a sum for each item; asserts that the parts are contiguous."""
     by, at = {}, {}
     for part in scored(d, run):
         key = (part["after_step"], part["task"], part["precision"])
@@ -73,7 +73,8 @@ def same(one, other):
 
 
 def after_parts(d, run, count=1):
-    """So many parts of tasks are scored, and the run stands before the next: its ranks. Of a Daemon(hold_parts=True)."""
+    """Wait until `count` parts of tasks are scored; the run is then held before the next. Returns the process ids of its ranks.
+    Needs Daemon(hold_parts=True)."""
     with subprocess.Popen([d.bitctl, "events", "--socket", d.socket, run, "--steps", "--json", "--follow"], stdout=subprocess.PIPE, text=True) as p:
         for line in p.stdout:
             count -= bool(json.loads(line).get("scored"))

@@ -1,4 +1,4 @@
-"""What bad input gets: a clear error that names the file, offset or field, a typed exit code, and nothing lost or half-written."""
+"""Bad input: a clear error that names the file, offset or field, a specific exit code, and nothing lost or half-written."""
 import json
 import os
 import re
@@ -67,7 +67,7 @@ def an_id_beyond_the_vocabulary():
         with open(path, "r+b") as f:
             f.seek(2 * 64 * 1000 + 10)
             f.write(struct.pack("<H", 999))
-        # Every instance is read within one epoch, so the bad one is met.
+        # Every instance is read within one epoch, so the bad one is read, too.
         run = d.submit(d.spec(steps=250, at_step=0))
         code = d.wait(run)
         reason = d.status(run)["reason"]
@@ -80,7 +80,7 @@ def a_file_truncated_under_the_run():
         run = d.submit(d.spec(steps=250, at_step=100, every=20))
         d.wait(run, "--for", "step=5")
         os.truncate(os.path.join(d.dir, "train.npy"), 64 * 2 * 100)
-        with d.held_no_more():  # a run that has seen it already comes to no step any more
+        with d.held_no_more():  # if the run has already failed it reaches no further step
             code = d.wait(run)
             reason = d.status(run)["reason"]
             assert code == 65 and "train.npy" in reason, f"ended with {code}: {reason}"
@@ -178,7 +178,7 @@ def damaged_weights_to_begin_from_end_the_run_at_once():
         kept = json.loads(d.ctl("ckpt", "ls", first, "--json", check=True)[1].splitlines()[-1])["path"]
         copy = os.path.join(d.dir, "copy")
         shutil.copytree(kept, copy)
-        with open(os.path.join(copy, "model.safetensors"), "r+b") as f:  # of the data: the header is as it should be
+        with open(os.path.join(copy, "model.safetensors"), "r+b") as f:  # a byte of the data: the header stays valid
             f.seek(-1000, 2)
             byte = f.read(1)[0]
             f.seek(-1000, 2)

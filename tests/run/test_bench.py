@@ -1,4 +1,4 @@
-"""`bitworker bench` as one line of JSON: what its split adds up to, however long the step, and what ranks said to each other."""
+"""`bitworker bench` as one line of JSON: the sum of its split, however long the step, and the communication between ranks."""
 import json
 import os
 import subprocess
@@ -20,7 +20,7 @@ def bench(*args):
 
 
 def the_split_of_a_long_step_has_all_of_it():
-    """Of more than 65536 operators. What is not traced would be waiting: two thirds of it here."""
+    """A step of more than 65536 operators. Operators that are not traced would count as waiting, two thirds of the time here."""
     line = bench("--micro-steps", "4000")
     assert line["split_ms"]["wait"] < line["traced_ms"] / 2 and line["split_ms"]["optimizer"] > 0, line["split_ms"]
     assert abs(sum(line["split_ms"].values()) - line["traced_ms"]) <= 0.01, line
@@ -33,7 +33,7 @@ def ranks_say_how_many_collectives_a_step_has():
 
 
 def ranks_are_bound_as_bitds_are():
-    """By themselves: mpirun would put a rank, with NCCL's threads, on one core."""
+    """bench starts mpirun with --bind-to none: by default mpirun would bind a rank, with NCCL's threads, to one core."""
     with tempfile.TemporaryDirectory() as folder:
         told = os.path.join(folder, "told")
         with open(os.path.join(folder, "mpirun"), "w") as f:

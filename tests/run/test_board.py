@@ -1,4 +1,4 @@
-"""STATE/tensorboard: a name for each run's curves, as long as there is the run."""
+"""STATE/tensorboard: a link to each run's curves, as long as the run exists."""
 import os
 import shutil
 
@@ -29,7 +29,7 @@ def the_name_goes_with_the_run():
 
 
 def a_bitd_of_now_names_the_runs_of_one_before_it():
-    """And takes away names of folders that somebody removed; what else lies there is nobody's business."""
+    """bitd adds links for runs of an earlier bitd and removes those of folders that a user removed; other files stay untouched."""
     with fixture.Daemon() as d:
         for name in ("old", "gone"):
             d.finish(d.submit(d.spec(name=name, steps=6, at_step=3)))

@@ -1,4 +1,4 @@
-"""What people change of a run while it is there: in its status, after a restart of bitd, and in diff."""
+"""Changes that users make to an existing run: in its status, after a restart of bitd, and in diff."""
 import json
 
 import fixture

@@ -1,4 +1,4 @@
-"""Every mistake of a specification at once, by `bitctl check`, by the dry run and at the submission; and what is said of model.init_from."""
+"""All mistakes of a specification at once, by `bitctl check`, the dry run and the submission; and the checks of model.init_from."""
 import json
 import os
 import re
@@ -10,14 +10,14 @@ NOWHERE = "/nowhere/bitd.sock"
 
 
 def check(d, code, *args):
-    """What `bitctl check` says, which asks no daemon."""
+    """Output of `bitctl check`, which uses no daemon: stderr if an error is expected, otherwise stdout."""
     p = subprocess.run([d.bitctl, "check", *args], capture_output=True, text=True, env={**os.environ, "BITD_SOCKET": NOWHERE})
     assert p.returncode == code, f"bitctl check {' '.join(args)} ended with {p.returncode}, not {code}: {p.stderr}{p.stdout}"
     return p.stderr if code else p.stdout
 
 
 def all_ways(d, code, spec, *args):
-    """The same mistakes, whoever looks; what was said of them."""
+    """Assert that check, the dry run and the submission print the same errors, and return them."""
     said = {check(d, code, spec, *args)}
     for more in (["--dry-run"], []):
         got, out, err = d.ctl("submit", spec, *more, *args)
@@ -144,7 +144,7 @@ def the_check_is_the_dry_run():
         assert p.returncode == 0, p.stderr
 
 
-# ---- what a model begins from
+# ---- model.init_from
 
 def tensors(layers=2, width=64, hidden=128, vocab=256):
     shapes = {"transformer.wte.weight": (vocab, width)}
@@ -305,7 +305,7 @@ def the_architecture_is_from_config_json():
         folder_of(d, "bare", weights)
         said = all_ways(d, 65, written(d, FROM.format(folder="bare", more="")))
         assert "bare' has no config.json, and is no checkpoint of bitd's" in said, said
-        # what a specification has otherwise than the folder that it begins from is told
+        # differences between the specification and the folder of model.init_from are printed as warnings
         folder = folder_of(d, "clipped", weights, HF | {"clip_qkv": 8.0})
         said = check(d, 0, *begun(d, folder))
         assert "warning: model.clip_qkv: 0, and '" in said, said
@@ -321,7 +321,7 @@ def a_checkpoint_says_its_architecture():
         last = d.status(run)["directory"] + "/checkpoints/step-00000006"
         reply = json.loads(check(d, 0, "--json", written(d, FROM.format(folder=last, more=""))))
         assert reply["spec"]["model"]["width"] == 64 and reply["spec"]["model"]["init_from"] == last, reply["spec"]["model"]
-        for file in ("config.json", "model.safetensors"):  # without its MANIFEST, config.json says it
+        for file in ("config.json", "model.safetensors"):  # without a MANIFEST, config.json describes the model
             os.makedirs(os.path.join(d.dir, "alone"), exist_ok=True)
             os.link(os.path.join(last, file), os.path.join(d.dir, "alone", file))
         again = json.loads(check(d, 0, "--json", written(d, FROM.format(folder="alone", more=""))))["spec"]["model"]

@@ -1,4 +1,4 @@
-"""The table of exit codes in `bitctl help`, code by code: each is had by what it says it is for, and none is left out."""
+"""The table of exit codes in `bitctl help`: each code is produced by the case it documents, and none is left out."""
 import json
 import os
 import re
@@ -54,7 +54,7 @@ def no_daemon(d):
 
 
 def internal(d):
-    """Who answers is no bitd."""
+    """The program that answers on the socket is not bitd."""
     path = os.path.join(d.dir, "stranger")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -86,9 +86,9 @@ def busy(d):
 
 
 def not_permitted(d):
-    """Who cannot come to the socket; what those who can may do is test_users'."""
+    """A user who cannot open the socket; test_users tests what those who can may do."""
     if os.geteuid() == 0:
-        with tempfile.TemporaryDirectory() as folder:  # the build may lie where only root comes to
+        with tempfile.TemporaryDirectory() as folder:  # the build folder may be readable by root only
             os.chmod(folder, 0o755)
             bitctl = shutil.copy(d.bitctl, folder)
             return subprocess.run([bitctl, "cancel", "--socket", d.socket, d.first], capture_output=True, user=65534, group=65534,
@@ -103,7 +103,7 @@ def configuration(d):
 
 
 def run_failed(_):
-    """Of what is neither data's fault nor a rule's: the memory that was there at the submission is gone at the launch."""
+    """A failure that is due neither to data nor to a rule: memory that was free at the submission is gone at the launch."""
     faults = os.path.join(fixture.build_root(), "tests", "run", "bitworker_faults")
     large = fixture.Daemon(config=f"worker = {faults}\n")
     taken = os.environ["BIT_FAULT_MEMORY"] = os.path.join(large.dir, "taken")
@@ -149,7 +149,7 @@ def cancelled(d):
 
 
 def stopped_by_a_rule(d):
-    """A rank dies, and no launch is left; a loss above the run's own bound."""
+    """A rank dies and no restart is left; then a loss exceeds the run's own bound."""
     dies = d.submit(d.spec(name="dies", steps=2000, at_step=1000, every=0), "--set", "launch.max_restarts=0")
     d.wait(dies, "--for", "step=2")
     for pid in d.worker_pids(dies):

@@ -1,9 +1,9 @@
-"""Every command that README.md, --help and the man pages show does what it says, in a folder that has what it names.
+"""Every command that README.md, --help and the man pages show works, in a folder that has the files it names.
 
     test_commands.py FAKE_WORKER FAKE_MPIRUN [FUNCTION]...
 
-Runs are trained by the fake worker, as fast as the file `us` says when they are launched: 0 for one that is to end,
-microseconds a step for one that is to be caught on its way.
+The fake worker trains the runs, at a speed that the file `us` sets at their launch: 0 for a run that should end,
+microseconds a step for a run that must still be training when a command reaches it.
 """
 import glob
 import gzip
@@ -33,15 +33,15 @@ checkpoint {{ every: 1000 keep_last: 3 keep_every: 2000 }}
 launch {{ ranks: 4 threads: 1 }}
 """
 
-# A command and the codes that it may end with where that is not 0: what it is an example of.
+# Commands whose example ends with another exit code than 0, and these codes.
 ENDS_WITH = {r"bitctl diff (keep reset|@last#1|r3 r4)": (0, 1), r"bitctl top$": (124,)}
 
-# What reads the weights of a checkpoint, of which the fake worker's have none.
+# Commands that read a checkpoint's weights, which the fake worker's checkpoints lack.
 READS_WEIGHTS = r"bitctl (export\b|eval step|ckpt show)"
 
 
 def zstd(text):
-    """A frame of one raw block."""
+    """The text as a zstd frame of one raw block."""
     return b"\x28\xb5\x2f\xfd" + b"\x20" + bytes([len(text)]) + struct.pack("<I", len(text) << 3 | 1)[:3] + text
 
 
@@ -51,7 +51,8 @@ def documents(count):
 
 
 class World(fixture.Daemon):
-    """A folder as the examples mean it: documents, a tokenizer, tokens, run.txtpb, runs r1 to r7, of which two are keep and reset."""
+    """A folder with the files of the examples: documents, a tokenizer, tokens, run.txtpb, runs r1 to r7, two of them named keep and
+    reset."""
 
     def __init__(self, runs=True):
         self.runs, self.real = runs, None
@@ -79,7 +80,7 @@ class World(fixture.Daemon):
         super().__exit__(*how)
 
     def real_weights(self):
-        """A bitd with workers that have a model, for what reads weights: its run, and the step-00002000 that lies here."""
+        """A second bitd with real workers, for commands that read weights. Its checkpoint is copied here as step-00002000."""
         if self.real is None:
             self.real = fixture.Daemon().__enter__()
             with open(os.path.join(self.dir, "tokens", "dataset.json")) as f:
@@ -144,7 +145,7 @@ class World(fixture.Daemon):
         assert p.returncode in codes, f"`{command}` ended with {p.returncode}: {p.stderr[-600:]}{p.stdout[-600:]}"
         return p.stdout
 
-    # ---- what a command needs to be there
+    # ---- the state that a command needs
 
     def last(self):
         code, out, _ = self.ctl("status", "@last", "--json")
@@ -162,7 +163,7 @@ class World(fixture.Daemon):
         self.shell("bitctl resume @last && bitctl wait @last")
 
     def trains(self):
-        """One that cannot be past step 4000 before the test has gone on."""
+        """Ensure that a run is training, so slowly that it cannot pass step 4000 before the test's command."""
         if self.last()["state"] == "training" and self.last()["step"] < 1000:
             return
         self.ended()
@@ -181,7 +182,7 @@ class World(fixture.Daemon):
             self.shell("bitctl submit -q --wait run.txtpb")
 
     def evaluated(self):
-        """The fake worker's checkpoints hold no tensors, which is looked at before the queue."""
+        """The fake worker's checkpoints hold no tensors, which bitd would refuse before queueing: write some."""
         self.completed()
         with open(os.path.join(self.dir, "tokens", "dataset.json")) as f:
             rows = -(-json.load(f)["tokenizer"]["vocab"] // 128) * 128
@@ -236,7 +237,7 @@ class World(fixture.Daemon):
 
 
 def commands_of(text):
-    """Of lines with explanations behind two spaces or more, and several commands in a row."""
+    """The commands in a text whose lines may hold several, separated from each other and from explanations by two or more spaces."""
     for line in text.split("\n"):
         for piece in re.split(r"\s{2,}", line.strip().removeprefix("$ ")):
             if re.match(r"(bitctl|bitd|id=)", piece):
@@ -251,7 +252,7 @@ ROFF = {"\\e": "\\", "\\(ha": "^", "\\(ti": "~", "\\(ga": "`", "\\(aq": "'", "\\
 
 
 def plain(page):
-    """A manual page's roff without its escapes."""
+    """A manual page's roff with its escapes replaced."""
     return re.sub(r"\\(\(..|.)", lambda m: ROFF.get(m[0], m[1]), page)
 
 
@@ -263,7 +264,7 @@ def examples_of(d, verb):
 def every_verb_has_examples_that_work():
     with World() as d:
         count = 0
-        for verb in sorted(verbs(d), key=lambda verb: verb in ("rm", "prune")):  # at the end
+        for verb in sorted(verbs(d), key=lambda verb: verb in ("rm", "prune")):  # these last
             lines = examples_of(d, verb)
             assert lines, f"bitctl {verb} --help has no example"
             man = plain(d.shell(f"bitctl --man {verb}"))
@@ -280,7 +281,7 @@ def the_first_run_of_the_help():
         lines = re.findall(r"^  \$ (.*)", d.shell("bitctl help"), re.M)
         commands = [c for line in lines for c in commands_of(line)]
         assert len(commands) == len(lines) > 4, commands
-        for command in commands[1:]:  # bitd & is there
+        for command in commands[1:]:  # all but the first, `bitd &`: bitd runs already
             d.does(command)
 
 
@@ -298,7 +299,7 @@ def the_guides_commands():
     with World() as d:
         with open(os.path.join(ROOT, "deploy", "guide.md")) as f:
             blocks = re.findall(r"^```\n(.*?)^```", f.read(), re.M | re.S)
-        commands = [c for block in blocks for c in commands_of(block) if not c.startswith("bitd")]  # it is there
+        commands = [c for block in blocks for c in commands_of(block) if not c.startswith("bitd")]  # bitd runs already
         assert len(commands) >= 10, commands
         for command in commands:
             d.does(command)

@@ -1,4 +1,4 @@
-"""A run that has ended goes on: of whatever it had ended, to the weights that it would have had, with one journal and one curve."""
+"""A run that has ended, for whatever reason, is resumed: it gets the weights of an undisturbed run, with one journal and one curve."""
 import functools
 import glob
 import json
@@ -44,7 +44,7 @@ def describe(d):
 
 
 def fields(data):
-    """Of a protobuf message: number and value, one after the other."""
+    """Yields (number, value) of each field of a protobuf message."""
     at = 0
 
     def varint():
@@ -70,7 +70,7 @@ def fields(data):
 
 
 def scalars(d, run, tag):
-    """The steps of a curve as TensorBoard shows it: a later file replaces an earlier one from its first step on."""
+    """The steps of a curve as TensorBoard shows it: from its first step on, a later file replaces the earlier ones."""
     steps = []
     files = glob.glob(os.path.join(d.state, "runs", run, "events.out.tfevents.*.*.*.*"))
     for path in sorted(files, key=lambda p: int(p.rsplit(".", 1)[1])):
@@ -92,7 +92,7 @@ def newest(d, run):
 
 
 def lose_a_rank(d, run):
-    """Before step 15. Whether the checkpoint of step 12, which is written beside training, is there by then, is another matter."""
+    """Kill a rank before step 15. The checkpoint of step 12, written beside training, may or may not be complete by then."""
     d.wait(run, "--for", "step=14")
     os.kill(d.worker_pids(run)[0], signal.SIGKILL)
     with d.held_no_more():
@@ -133,7 +133,7 @@ def a_cancelled_run_goes_on():
         d.wait(run, "--for", "step=14")
         d.ctl("cancel", run, "--now", check=True)
         assert d.wait(run) == 103
-        d.kill()  # and it is known after a restart, too
+        d.kill()  # the same must hold after a restart of bitd
         d.start()
         with d.held_no_more():
             assert f"cancelled at step 14; goes on from {newest(d, run)['name']}" in d.ctl("resume", run, check=True)[1]
@@ -167,7 +167,7 @@ def a_touched_file_is_no_fault():
 
 
 def a_launcher_that_was_away():
-    """It ends with 3 until it is there: no loss counts, and the run trains as if nothing had been."""
+    """While the launcher is missing it exits with 3: these losses do not count as restarts, and the run then trains normally."""
     with fixture.Daemon() as d:
         d.stop()
         launcher = os.path.join(d.dir, "launcher")

@@ -1,4 +1,4 @@
-"""Token files that are slow, fail, or are no longer what they were: the run waits and says why, or stops with file and byte.
+"""Token files that are slow, fail, or have changed: the run waits and gives the reason, or stops and names file and byte.
 
 Each test ends in one of two ways: with the weights of an undisturbed run, or with a run that stopped before a wrong step, all of
 whose steps equal the undisturbed run's.
@@ -19,7 +19,7 @@ undisturbed = {}
 
 
 class Daemon(fixture.Daemon):
-    """With storage that does what `misbehave` says."""
+    """A daemon whose storage fails as misbehave() sets it."""
 
     def __init__(self, config="", hold=()):
         super().__init__(config, hold)
@@ -49,7 +49,7 @@ class Daemon(fixture.Daemon):
         return self.submit(self.spec(steps=STEPS, at_step=20, every=10, eval_every=eval_every), *args)
 
     def until_reason(self, run, pattern):
-        """What a person who asks again and again sees in the end."""
+        """Poll the status until its reason matches the pattern, and return it."""
         deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             status = self.status(run)
@@ -75,7 +75,7 @@ def same_weights(d, run):
 
 
 def stopped(d, run, pattern):
-    """It ended, said why, and every step that was trained is one of the undisturbed run's."""
+    """Assert that the run failed with this reason, and that every step it trained equals the undisturbed run's."""
     code = d.wait(run)
     status = d.status(run)
     print(f"         the user sees: {status['reason']}")
@@ -87,7 +87,7 @@ def stopped(d, run, pattern):
 
 
 def pause(d, run):
-    """Of a run that stands before a step of `hold`."""
+    """Pause a run that is held before a step of `hold`."""
     d.ctl("pause", run, "--no-wait", check=True)
     with d.held_no_more():
         assert d.wait(run, "--for", "state=paused") == 0
@@ -98,7 +98,7 @@ def reads_that_take_seconds():
         run = d.run()
         d.wait(run, "--for", "step=3")
         d.misbehave("delay 700")
-        with d.held_no_more():  # a run that has seen it already comes to no step any more
+        with d.held_no_more():  # a run that is already blocked reaches no further step
             status = d.until_reason(run, r"data: the tokens of step \d+ are being read for \d+ s from .*/train\.npy")
             print(f"         the user sees: {status['state']}: {status['reason']}")
             assert status["state"] == "blocked"
@@ -258,7 +258,7 @@ def tokens_of_another_tokenizer():
 
 
 def held_out_sets_tell_bits_a_byte():
-    """Of text that bitctl tokenized itself: the set with a dataset.json beside it has them, the bare file does not."""
+    """bitctl tokenized the text itself: a set with a dataset.json beside it has bits per byte, a bare file does not."""
     with Daemon() as d:
         documents = os.path.join(d.dir, "held.jsonl")
         with open(documents, "w") as f:
@@ -335,7 +335,7 @@ def other_ranks_train_on_the_same_batches():
         assert d.status(run)["ranks"] == 2 and d.status(run)["state"] == "paused"
         d.ctl("resume", run, "--ranks", "1", check=True)
         d.wait(run, "--for", "step=12")
-        d.kill()  # the journal has it, too
+        d.kill()  # it must also be in the journal
         d.start()
         with d.held_no_more():
             d.finish(run)
@@ -376,7 +376,7 @@ def embedding(d, run, step):
 
 
 def a_vocabulary_above_16_bits_trains():
-    """Of an embedding that is not decayed just the rows move whose ids are in the text."""
+    """Without weight decay on the embedding, exactly the rows of the ids in the text change."""
     words = [3, 7, 65539, 69999]  # 65539 is 3 in its lower 16 bits
     with fixture.Daemon() as d:
         for name, count in (("train.npy", 64 * 400), ("valid.npy", 64 * 8)):

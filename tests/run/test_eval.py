@@ -1,4 +1,5 @@
-"""`bitctl eval`: the same scores as in training, of a run, a checkpoint's folder and a file, through kills and pauses, and what is refused before the queue."""
+"""`bitctl eval`: the same scores as in training, for a run, a checkpoint's folder and a file, through kills and pauses; and what bitd
+refuses before queueing."""
 import json
 import math
 import os
@@ -21,7 +22,7 @@ def detached(d, *args):
 
 
 def trained(d):
-    """A run that scored its tasks after step 6, in 16-bit, and 8, as ternary; and its request files."""
+    """(folder of its request files, run): the run scored its tasks after step 6, in 16-bit, and after step 8, as ternary."""
     folder = tasks.make_requests(d)
     run = tasks.submit(d, folder)
     with d.held_no_more():
@@ -30,7 +31,7 @@ def trained(d):
 
 
 def as_of_step(by, step, precisions=("16bit", "ternary")):
-    """What the loop said at a step, as a run without steps says it."""
+    """The results of training at a step, with the keys that an evaluation alone has, whose step is 0."""
     return {(0, *key[1:]): value for key, value in by.items() if key[0] == step and key[2] in precisions}
 
 
@@ -53,7 +54,7 @@ def it_is_what_training_said():
             assert (status["step"], status["steps"], status["exit_code"]) == (0, 0, 0), status
         losses = [json.loads(line) for line in subprocess.run(
             [d.bitctl, "events", "--socket", d.socket, run, "--json"], capture_output=True, text=True, check=True).stdout.splitlines()]
-        assert not any(r.get("evaluated") for r in losses)  # eval.every is 0, so that training said nothing of the set
+        assert not any(r.get("evaluated") for r in losses)  # eval.every is 0, so that training did not evaluate the set
         both = d.finish(detached(d, run + "@6", "--held-out", f"a={d.dir}/valid.npy", "--held-out", "b=valid.npy,valid.npy"))
         assert [(e["set"], e["precision"]) for e in both["held_out"]] == [("a", "16bit"), ("a", "ternary"), ("b", "16bit"), ("b", "ternary")]
         assert both["task"] == []
@@ -96,7 +97,7 @@ def a_killed_worker_loses_and_repeats_nothing():
         _, run = trained(d)
         digest, want = undisturbed(d, run)
         made = detached(d, run + "@6", "--set", "launch.max_restarts=1")
-        for parts in (1, 2):  # an evaluation that was made is something gained: one more loss is one of one
+        for parts in (1, 2):  # a part scored is progress: the next loss counts as the first again, of max_restarts=1
             for pid in tasks.after_parts(d, made, parts):
                 os.kill(pid, signal.SIGKILL)
         with d.held_no_more():
@@ -118,7 +119,7 @@ def a_killed_bitd_and_a_pause_go_on_where_it_was():
         d.kill()
         d.start()
         while len(parts_of(d, made)) < 2:
-            d.let_on_who_stands()  # it may be asked for that part once more
+            d.let_on_who_stands()  # the part may be ordered once more
         d.ctl("pause", made, "--no-wait", check=True)
         with d.held_no_more():
             assert d.wait(made, "--for", "state=paused") == 0
@@ -163,7 +164,7 @@ def a_model_of_others_is_taken():
             json.dump(config, f)
         status = json.loads(evaluate(d, "from_hf", *args, "--json").stdout)
         assert status["name"] == "eval-from_hf" and [e["precision"] for e in status["held_out"]] == ["16bit", "ternary"], status
-        assert all(abs(e["loss"] - math.log(256)) < 1e-5 for e in status["held_out"]), status["held_out"]  # all weights are alike
+        assert all(abs(e["loss"] - math.log(256)) < 1e-5 for e in status["held_out"]), status["held_out"]  # all weights are equal
         weights = ("from_hf/model.safetensors", *args, "-p", "ternary", "--json")
         assert evaluate(d, *weights, "--dry-run", code=64).stdout
         (one,) = json.loads(evaluate(d, *weights, "--set", "model.from=from_hf").stdout)["held_out"]
@@ -186,7 +187,7 @@ def what_each_part_costs():
         assert names == ["16bit", *list(damage.PARTS)[:7], "ternary"], names
         for name, *of_ranks in zip(names, *maps, strict=True):
             want = damage.loss(weights, tokens, 2, name)
-            near = 1e-3 if damage.PARTS[name][2] else 2e-5  # a code that lies on a border goes either way
+            near = 1e-3 if damage.PARTS[name][2] else 2e-5  # a value on the border between two codes may be rounded either way
             assert all(abs(e["loss"] - want) < near for e in of_ranks), (name, want, [e["loss"] for e in of_ranks])
         by = {name: e["loss"] for name, e in zip(names, maps[0])}
         assert abs(by["activations"] - by["norms"]) > 1e-5 and len({round(loss, 5) for loss in by.values()}) == 9, by
@@ -201,15 +202,15 @@ def what_it_waits_for_stays():
     with fixture.Daemon("slots = 1\n", hold=[30]) as d:
         trains = d.submit(d.spec(name="trains", steps=100000, at_step=90000, every=8), "--set", "checkpoint.keep_last=1")
         d.ctl("wait", trains, "--for", "step=29", check=True)
-        made = detached(d, trains, "--held-out", "valid=valid.npy")  # in the queue, behind the run itself
+        made = detached(d, trains, "--held-out", "valid=valid.npy")  # queued after the run itself
         step = int(d.status(made)["name"].removeprefix("eval-trains-"))
         d.let_on()
         d.ctl("wait", trains, "--for", f"checkpoint={step + 24}", check=True)
         kept = [json.loads(line)["step"] for line in d.ctl("ckpt", "ls", trains, "--json", check=True)[1].splitlines()]
-        assert kept[0] == step and len(kept) <= 3, (step, kept)  # it, and the newest
+        assert kept[0] == step and len(kept) <= 3, (step, kept)  # the evaluated one, and the newest
         d.ctl("cancel", trains, "--now", check=True)
         assert d.finish(made)["reason"] == "everything evaluated"
-        # One that went while its evaluation was being looked at: its files are still there, and it is no checkpoint.
+        # A checkpoint removed while bitd checked the request: its files still exist, but it is no checkpoint any more.
         folder = os.path.join(d.state, "runs", trains, "checkpoints")
         shutil.copytree(os.path.join(folder, f"step-{step:08}"), os.path.join(folder, "step-00000009"))
         p = evaluate(d, os.path.join(folder, "step-00000009"), "--held-out", "valid=valid.npy", code=1)

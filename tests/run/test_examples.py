@@ -1,4 +1,4 @@
-"""Every run that the documents show or deploy/runs has is one that bitd takes: submit --dry-run, beside files of the names it says."""
+"""bitd accepts every run that the documents show or deploy/runs has: submit --dry-run, in a folder with the files it names."""
 import glob
 import json
 import os
@@ -12,7 +12,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 def examples():
-    """(where it stands, text) of each file of deploy/runs, and of each block of a README that is a run."""
+    """(place, text) of each file of deploy/runs, and of each block of a README that is a run."""
     for path in sorted(glob.glob(os.path.join(ROOT, "deploy", "runs", "*.txtpb"))):
         with open(path) as f:
             yield os.path.relpath(path, ROOT), f.read()
@@ -22,14 +22,14 @@ def examples():
             blocks = re.findall(r"^```[a-z]*\n(.*?)^```", f.read(), re.M | re.S)
         for number, block in enumerate(blocks):
             here = re.search(r"<<(\w+)\n(.*?)^\1$", block, re.M | re.S)
-            if here:  # a shell that writes the run down, with its tokens in /tmp
+            if here:  # a shell command that writes the run to a file, with tokens in /tmp
                 block = here.group(2).replace('"/tmp/', '"')
             if re.search(r"^(name:|model *\{|data *\{|schedule *\{)", block, re.M):
                 yield f"{os.path.relpath(path, ROOT)}, block {number + 1}", block
 
 
 def make_tokens(folder, text):
-    """Zeros: what they are decides nothing here."""
+    """Make the token files that the text names, all zeros: their content does not matter here."""
     for name in re.findall(r'"([^"]+\.npy)"', text):
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -37,7 +37,7 @@ def make_tokens(folder, text):
             f.truncate(1 << 26)
 
 
-# Where an example begins from a model by one of these names: its config.json, and a file that has no data but its size.
+# Models that examples begin from, by name: each gets its config.json and a weight file of the right size without data.
 OLMO = {"model_type": "olmo", "hidden_size": 2048, "num_attention_heads": 16, "num_hidden_layers": 16, "intermediate_size": 8192,
         "vocab_size": 50304, "max_position_embeddings": 2048, "tie_word_embeddings": True, "clip_qkv": None}
 MODELS = {"OLMo-1B-hf": OLMO,
@@ -76,7 +76,7 @@ def models_of_others_are_taken():
         with open(os.path.join(ROOT, "deploy", "runs", "convert_olmo_1b.txtpb")) as f:
             text = f.read()
         make_tokens(d.dir, text)
-        for name, config in MODELS.items():  # narrower, so that any machine has the memory
+        for name, config in MODELS.items():  # narrower, so that they fit any machine's memory
             config |= {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 2}
             count = make_model(os.path.join(d.dir, name), config)
             path = os.path.join(d.dir, "convert.txtpb")
@@ -107,7 +107,7 @@ def every_example_is_taken():
             with open(path, "w") as f:
                 f.write(text)
             code, out, err = d.ctl("submit", "--dry-run", path)
-            small = code == 64 and err.strip().endswith("does not fit the memory")  # of this machine; the run itself was taken
+            small = code == 64 and err.strip().endswith("does not fit the memory")  # of this machine; the specification itself was accepted
             assert small or (code == 0 and "# The specification" in out), f"{place} is refused ({code}): {err.strip()}"
             seen.append(place)
         assert any(place.startswith("README.md") for place in seen), f"README.md shows no run: {seen}"
@@ -115,12 +115,12 @@ def every_example_is_taken():
         print(f"         {len(seen)} examples")
 
 
-# (runs, steps of each alone, steps with what is common trained once), where the file's own words say them.
+# (runs, steps if each were trained alone, steps with common parts trained once), as the files' comments state them.
 SWEEPS = {"paper": (14, 140000, 92000), "reloaded_lr": (12, 120000, 120000), "reloaded_decay": (11, 110000, 100000),
           "figure2": (42, 29400, 19320)}
 
 SMALL = [word for field in ("model.layers=1", "model.width=64", "model.heads=2", "model.mlp_hidden=128", "launch.ranks=1")
-         for word in ("--set", field)]  # so that any machine has the memory
+         for word in ("--set", field)]  # so that they fit any machine's memory
 
 
 def every_sweep_is_planned():

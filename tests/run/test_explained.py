@@ -1,4 +1,5 @@
-"""Checkpoints that explain themselves: config.json, metadata and codes beside numpy, OLMo's own loader and PyPI's bitlinear; old ones still load."""
+"""Self-describing checkpoints: config.json, metadata and codes against numpy, OLMo's own loader and PyPI's bitlinear; checkpoints of
+older versions still load."""
 import glob
 import json
 import os
@@ -48,7 +49,7 @@ def unpack(packed):
 
 
 def scale(w, measure):
-    """What bitlinear makes of a segment, where it can be imported; else the formula."""
+    """A segment's scale by bitlinear, if it can be imported, otherwise by the formula."""
     if bitlinear is not None:
         kind = {"MEDIAN": "AbsMedian", "MEAN": "AbsMean"}[measure]
         return bitlinear.bitlinear.scale(torch.from_numpy(w), (-1, 1), getattr(bitlinear.measures, kind)(), False, 1e-5).numpy().reshape(())
@@ -58,7 +59,7 @@ def scale(w, measure):
 
 
 def check_codes(path, measure, granularity):
-    """The codes of a checkpoint against its own weights."""
+    """Compare a checkpoint's codes and scales with those computed from its weights."""
     weights = safetensors.numpy.load_file(os.path.join(path, "model.safetensors"))
     packed = safetensors.numpy.load_file(os.path.join(path, "codes.safetensors"))
     linears = [name for name in weights if ".blocks." in name]
@@ -124,7 +125,7 @@ def codes_are_what_the_weights_make():
             code, out, err = d.ctl("ckpt", "verify", run)
             assert code == 0 and out.count("good") == 2, (out, err)
             seen[preset] = run
-        # A byte of the codes, and one of the scales, are under a checksum.
+        # The checksums cover the codes and the scales: one byte of each is changed.
         path = os.path.join(folder(d, seen["b158"], 3), "codes.safetensors")
         with open(path, "rb") as f:
             data = f.read()
@@ -213,7 +214,7 @@ def show_needs_no_daemon_and_names_what_is_wrong():
 
 
 def ranks_change_no_byte():
-    """Codes are cut between ranks anywhere, and checksums of their pieces are joined."""
+    """Codes may be cut between ranks at any place, and the checksums of the pieces are combined."""
     with fixture.Daemon() as d:
         first = trained(d, "one", *LARGER, steps=3, at_step=1, ramp=0, every=0, ranks=1)
         pinned = folder(d, first, 3)
@@ -235,11 +236,11 @@ def what_cannot_be_packed_is_refused():
         assert code == 64 and "checkpoint.codes" in err and "divisible by 4" in err, (code, err)
 
 
-# ---- a checkpoint of before
+# ---- a checkpoint of an older version
 
 
 def make_old(path):
-    """The folder as the version before wrote it: three files with plain headers, and a manifest of version 1."""
+    """Turn the folder into one of the previous version: three files with plain headers, and a manifest of version 1."""
     with open(os.path.join(path, "MANIFEST"), "rb") as f:
         manifest = f.read()[16:]
     out = b""
@@ -297,7 +298,7 @@ def an_old_checkpoint_goes_on():
         with d.held_no_more():
             assert d.finish(run)["weights_digest"] == whole
         assert not any("bad" in e for e in d.events(run)) and stopped < 30
-        # And as what another run begins from.
+        # Another run can begin from it, too.
         other = d.submit(d.spec(name="from", steps=2, at_step=1, every=0), "--set", "schedule.warmup_steps=1", "--set", f'model.init_from="{folder(d, run, stopped)}"')
         with d.held_no_more():
             d.finish(other)

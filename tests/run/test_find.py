@@ -1,4 +1,4 @@
-"""Runs found again: by tag, state, name and any field of the specification; what a run was, as text."""
+"""Runs found by tag, state, name and any field of the specification; a run's specification as text."""
 import json
 import os
 

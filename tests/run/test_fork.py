@@ -1,5 +1,5 @@
-"""Runs that go on from a checkpoint of another: to the bit where nothing is changed, with what is changed otherwise; their parents'
-checkpoints are shared, and stay."""
+"""Runs that continue from another run's checkpoint: to the bit if nothing is changed, otherwise with the changes; the parents'
+checkpoints are shared and are not removed."""
 import json
 import os
 
@@ -7,7 +7,7 @@ import fixture
 
 
 def trunk(d, keep=9, **changes):
-    """A run of 24 steps with a checkpoint after every 8th, which has ended."""
+    """A run of 24 steps, by default, with a checkpoint after every 8th; it has ended."""
     run = d.submit(d.spec(**{"name": "trunk", "steps": 24, "at_step": 12, "every": 8, **changes}), "--set", f"checkpoint.keep_last={keep}")
     d.wait(run)
     return run
@@ -24,7 +24,7 @@ def last(d, run):
 
 
 def same_end(d, run, child, step):
-    """The child's steps are the parent's, from the chain to the weights."""
+    """Assert that the child's steps equal the parent's: chain, weights, and verification."""
     assert last(d, child)["link"] == last(d, run)["link"], "the chain of all steps"
     assert d.status(child)["weights_digest"] == d.status(run)["weights_digest"]
     status = d.status(child)["fork"]
@@ -130,7 +130,7 @@ def inodes(d, run, step):
 
 def shared_and_never_removed():
     with fixture.Daemon() as d:
-        run = trunk(d, keep=3, steps=32)  # the first is old by then: keep_last is 3
+        run = trunk(d, keep=3, steps=32)  # so the first checkpoint is beyond keep_last
         child = fork(d, run, "--from", "16", "--paused", "--name", "child")
         assert inodes(d, run, 16) == inodes(d, child, 16), "the same files"
         code, _, err = d.ctl("ckpt", "rm", run, "16")
@@ -138,7 +138,7 @@ def shared_and_never_removed():
         code, _, err = d.ctl("rm", run)
         assert code == 1 and f"{child} begins from it" in err and "--force" in err, (code, err)
         assert f"{child} begins from it" in d.ctl("prune", "--older-than", "0s", "--dry-run", check=True)[1]
-        d.ctl("resume", run, "--steps", "56", check=True)  # three more checkpoints: retention
+        d.ctl("resume", run, "--steps", "56", check=True)  # three more checkpoints, so that retention removes old ones
         d.wait(run)
         kept = [json.loads(line)["step"] for line in d.ctl("ckpt", "ls", run, "--json", check=True)[1].splitlines()]
         assert 16 in kept and 24 not in kept, kept

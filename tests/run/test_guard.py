@@ -1,5 +1,5 @@
-"""What is done about steps that are not as they should be: numbers that are none, spikes, stragglers, copies of the
-weights that differ, and the proof of a resume. The seed of the kill is printed; BIT_SEED=N repeats it."""
+"""How bitd reacts to bad steps: NaN, spikes, stragglers, copies of the weights that differ, and the proof of a resume. The seed of
+the kill is printed; BIT_SEED=N repeats it."""
 import json
 import os
 import random
@@ -49,7 +49,7 @@ def kill(pid):
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
-        pass  # its launcher was quicker
+        pass  # its launcher was faster
 
 
 def one(d, run, kind):
@@ -117,7 +117,7 @@ def a_nan_rewinds_and_leaves_batches_out():
         assert [got[s]["position"] for s in (5, 6, 7, 20)] == [5, 10, 11, 24], "four batches are left out after step 5"
         assert status["rewinds"] == 1 and status["skipped"] == 0 and status["restarts"] == 0
         digest = status["weights_digest"]
-        # The order after a rewind follows from the journal: killed, it comes to the same end.
+        # The order of batches after a rewind follows from the journal: a killed run ends with the same weights.
     with faults("nan:1:7", once=True, hold=[15]) as d:
         run = d.submit(d.spec(steps=20, at_step=12, every=5, extra="guard { nan: REWIND rewind_steps: 0 skip_batches: 4 }"))
         d.wait(run, "--for", "step=14")
@@ -142,7 +142,7 @@ def a_flipped_bit_is_found_and_healed():
 
 
 def a_bit_that_flips_again_stops_the_run():
-    with faults("flip:1:6") as d:  # each time the gradients are computed
+    with faults("flip:1:6") as d:  # flips each time the gradients are computed
         run = d.submit(d.spec(steps=12, at_step=8, extra="guard { replica_every: 2 }"))
         assert d.wait(run) == 104
         found = [(s, a) for s, a in anomalies(d, run) if a["kind"] == "replica"]
@@ -152,7 +152,7 @@ def a_bit_that_flips_again_stops_the_run():
 
 
 def a_rank_that_ends_the_job_says_why():
-    """Not only rank 0: what a rank alone knows is the cause, and not the exit code that the launcher has of it."""
+    """Any rank, not only rank 0: the recorded cause is the rank's own error, not the exit code that the launcher reports."""
     with faults("abort:1:30", once=True) as d:
         run = d.submit(d.spec(steps=60))
         d.finish(run)
@@ -162,7 +162,7 @@ def a_rank_that_ends_the_job_says_why():
 
 
 def a_run_is_complete_when_every_rank_said_so():
-    """A rank that is killed after the last step, before it says so: the launch does not count, and no step is done again."""
+    """A rank is killed after the last step, before it reports Done: the run is launched again, and no step is trained again."""
     with faults() as d:
         want = d.finish(d.submit(d.spec(steps=20, at_step=10)))["weights_digest"]
     with faults("leave:1:20", once=True) as d:
@@ -177,7 +177,7 @@ def a_run_is_complete_when_every_rank_said_so():
 
 
 def a_slow_rank_is_named():
-    with faults("slow:1:1:500") as d:  # from the first step on: without it, a busy machine makes a straggler of either
+    with faults("slow:1:1:500") as d:  # from the first step on: before it, either rank could be the straggler on a busy machine
         run = d.submit(d.spec(steps=30, at_step=20, every=50, extra="guard { straggler_steps: 10 }"))
         d.finish(run)
         named = [(s, a) for s, a in anomalies(d, run) if a["kind"] == "straggler"]
@@ -201,7 +201,7 @@ def a_resume_is_verified():
 
 
 def alter_moment(checkpoint):
-    """Change one value of Adam's first moment, and the checksums with it: bytes that nobody can find fault with."""
+    """Change one value of Adam's first moment and update the checksums, so that the checkpoint still verifies."""
     def crc32c(data):
         table = []
         for i in range(256):
@@ -234,7 +234,7 @@ def alter_moment(checkpoint):
 
 
 def lose_all_behind_a_checkpoint(d, run):
-    """Before the next one."""
+    """Kill bitd and all workers after the checkpoint of step 20, before the next one."""
     d.wait(run, "--for", "checkpoint=20")
     d.wait(run, "--for", "step=38")
     pids = d.worker_pids(run)

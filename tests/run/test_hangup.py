@@ -1,5 +1,5 @@
-"""A daemon that accepts and hangs up, whatever it is asked: bitctl asks again a few times, says so once, and ends with the exit
-code of a daemon that is not there. A run's name that is none is refused before it is asked for."""
+"""A daemon that accepts and hangs up on every request: bitctl retries a few times, reports that once, and ends with the exit code
+for an unreachable daemon. bitctl refuses an invalid run name without a request."""
 import os
 import socket
 import subprocess
@@ -12,7 +12,7 @@ BITCTL = os.path.join(os.environ["BIT_BUILD"], "ctl", "bitctl")
 
 
 class Rude:
-    """Listens, reads what comes first, answers with nothing."""
+    """A server that reads the start of each request and hangs up."""
 
     def __enter__(self):
         self.dir = tempfile.TemporaryDirectory(prefix="bit-")

@@ -1,6 +1,6 @@
-"""GET /metrics and GET /healthz of bitd: who is answered what, and that no client of it stands in the way of a run.
+"""GET /metrics and GET /healthz of bitd: which clients get which answer, and that none of them delays a run.
 
-The workers are tests/daemon's, so that a run costs no time.
+The workers are the fake ones of tests/daemon, so that a run takes no time.
 """
 import http.client
 import os
@@ -45,7 +45,7 @@ class Bitd:
         return [BITD, "--state", os.path.join(self.dir, "state"), "--socket", self.socket, "--worker", WORKER, *sets]
 
     def __enter__(self):
-        """Returns when it answers: the log says where."""
+        """Start bitd and return once it answers; its log has the address."""
         reader, writer = os.pipe()
         self.process = subprocess.Popen(self.command(), stderr=writer, env=self.environment)
         os.close(writer)
@@ -95,7 +95,7 @@ class Bitd:
         return s
 
     def ask(self, *args, **headers):
-        """Again where the limits are so narrow that a busy machine exceeds them."""
+        """ask_once(), retried if client_timeout is so short that a busy machine exceeds it."""
         for _ in range(100 if "client_timeout" in self.settings else 0):
             try:
                 return self.ask_once(*args, **headers)
@@ -114,7 +114,7 @@ class Bitd:
 
 
 def stable(text):
-    """Without what passes by itself: times, memory, descriptors."""
+    """The lines without values that change by themselves: times, memory, descriptors."""
     return [re.sub(r" \S+$", "", line) for line in text.split("\n") if not re.match(r"bitd_(?!run)", line)]
 
 
@@ -138,7 +138,7 @@ def the_endpoint_says_what_the_verb_says():
 
 
 def labels_are_bounded():
-    """Of more runs than 100 the newest are told of, and all of them counted."""
+    """Only the newest 100 runs have metrics of their own; all runs are counted."""
     with Bitd("{dir}/metrics.sock") as d:
         spec = d.spec("many", 6)
         runs = [d.ctl("submit", "-q", "--paused", spec)[1].strip() for _ in range(104)]
@@ -161,12 +161,12 @@ def what_is_refused():
 
 
 def who_may_ask():
-    """At a Unix socket those who may use bitd's: without a group its user alone, with one its members, too."""
+    """The Unix socket for metrics has the permissions of bitd's own: its user alone, or also the members of its group."""
     if os.geteuid() != 0:
         print("         not root: other users do not ask")
         return
     nobody = pwd.getpwnam("nobody")
-    python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable  # ours may lie where others may not go
+    python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable  # ours may be unreadable for other users
     ask = ("import socket,sys\ns=socket.socket(socket.AF_UNIX)\ntry:\n s.connect(sys.argv[1])\nexcept PermissionError:\n sys.exit(7)\n"
            "s.sendall(b'GET /metrics HTTP/1.0\\r\\n\\r\\n')\nprint(s.makefile().read())")
     for settings, group, found in (({}, nobody.pw_gid, None), ({"group": "daemon"}, 1, b" 200 "), ({"group": "daemon"}, nobody.pw_gid, None)):
@@ -180,7 +180,7 @@ def who_may_ask():
 
             p = subprocess.run([python, "-c", ask, d.address], capture_output=True, preexec_fn=become)
             assert (p.returncode == 7) if found is None else (found in p.stdout), (settings, group, p)
-            if settings:  # whoever gets through the permissions all the same is asked who he is
+            if settings:  # even if the permissions let a client in, bitd checks its user
                 os.chmod(d.address, 0o666)
                 p = subprocess.run([python, "-c", ask, d.address], capture_output=True, preexec_fn=become)
                 assert (b" 403 " if found is None else b" 200 ") in p.stdout, p
@@ -198,8 +198,8 @@ def addresses_that_are_refused():
 
 
 def nobody_stands_in_the_way_of_a_run():
-    """As many clients as may be, and more, that ask half, ask nonsense, do not read, or ask all the time: the run goes on, bitctl is
-    answered, and in the end so is who asks as he should. Those that say nothing whole are closed."""
+    """More clients than allowed send half requests, send nonsense, do not read, or ask all the time: the run goes on, bitctl is
+    answered, and finally so is a correct client. Connections without a whole request are closed."""
     with Bitd("0", client_timeout=0.5) as d:
         run = d.submit("long", 1000000)
         assert d.ctl("wait", run, "--for", "step=5")[0] == 0
@@ -208,7 +208,7 @@ def nobody_stands_in_the_way_of_a_run():
             send(s, [b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: a", b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\nx", b"\x16\x03\x01\x02\x00\x01",
                      b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50, b"\r\n" * 1000, os.urandom(4096)][i % 8])
         step = goes_on(d, run)
-        for s in held:  # each one's end comes, whatever it was told before
+        for s in held:  # each connection is closed in the end
             try:
                 while s.recv(65536):
                     pass
@@ -216,7 +216,7 @@ def nobody_stands_in_the_way_of_a_run():
                 pass
             s.close()
         trickled(d)
-        for _ in range(3 * CONNECTIONS):  # gone without a word, or in the middle of one
+        for _ in range(3 * CONNECTIONS):  # clients that reset the connection, some in the middle of an answer
             s = d.connect()
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             send(s, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -227,7 +227,7 @@ def nobody_stands_in_the_way_of_a_run():
 
 
 def all_connections_end_at_once_and_the_next_is_answered():
-    """As many as may be, which say nothing and are closed in one turn of the loop."""
+    """The maximum of silent connections is closed in one iteration of the event loop."""
     with Bitd("0", client_timeout=0.5) as d:
         for _ in range(3):
             held = [d.connect() for _ in range(CONNECTIONS)]
@@ -238,7 +238,7 @@ def all_connections_end_at_once_and_the_next_is_answered():
 
 
 def goes_on(d, run):
-    """The run does steps meanwhile, and bitctl is answered."""
+    """Assert that the run trains on and bitctl is answered. Returns the step at the start."""
     step = int(re.search(r'"step":(\d+)', d.ctl("status", run, "--json")[1]).group(1))
     code, _, err = d.ctl("wait", run, "--for", f"step={step + 20}")
     assert code == 0, err
@@ -246,7 +246,7 @@ def goes_on(d, run):
 
 
 def trickled(d):
-    """A byte now and then, which is never silent for long, ends all the same."""
+    """A client that sends a byte now and then is closed, too, although it is never silent for long."""
     s = d.connect()
     s.settimeout(0.1)
     for byte in "GET /metrics HTTP/1.1\r\nX: " + "y" * 16000:
@@ -264,7 +264,7 @@ def trickled(d):
 
 
 def send(s, data):
-    """On a busy machine it may be closed by now, as one that said nothing."""
+    """Send, ignoring a closed connection: on a busy machine it may already have timed out."""
     try:
         s.sendall(data)
     except (ConnectionResetError, BrokenPipeError):
@@ -272,7 +272,7 @@ def send(s, data):
 
 
 def who_asks_all_the_time_is_answered():
-    """All connections ask as fast as they are answered: bitd renders four times a second at most."""
+    """All connections ask as fast as they are answered: bitd renders the page at most four times a second."""
     with Bitd("0", client_timeout=600) as d:
         hasty(d)
 
@@ -287,7 +287,7 @@ def hasty(d):
 
 
 def workers(d):
-    """Of this bitd: who has its folder in the environment."""
+    """Pids of this bitd's workers: those with its folder in their environment."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -300,7 +300,7 @@ def workers(d):
 
 
 def a_bitd_that_goes_down_is_not_healthy():
-    """It still answers while its runs write their last checkpoints."""
+    """While its runs write their last checkpoints bitd still answers: /healthz with 503, /metrics with 200."""
     with Bitd("{dir}/metrics.sock", heartbeat_timeout=600, stall_timeout=600, kill_grace=600) as d:
         run = d.submit("long", 1000000)
         assert d.ctl("wait", run, "--for", "step=1")[0] == 0
@@ -308,7 +308,7 @@ def a_bitd_that_goes_down_is_not_healthy():
         os.kill(worker, signal.SIGSTOP)
         d.process.send_signal(signal.SIGTERM)
         d.told_to_stop = True
-        while (answer := d.ask("/healthz"))[0] == 200:  # until it has the signal
+        while (answer := d.ask("/healthz"))[0] == 200:  # until bitd has handled the signal
             pass
         assert answer[0] == 503 and "going down" in answer[2] and d.ask()[0] == 200, answer
         os.kill(worker, signal.SIGCONT)

@@ -1,6 +1,6 @@
-"""What is kept and what goes, as people ask for it through bitctl: pinned checkpoints, runs removed, several runs in a verb.
+"""What is kept and what is removed on request of users: pinned checkpoints, runs removed, several runs in one command.
 
-The workers are tests/daemon's, so that a run costs no time.
+The workers are the fake ones of tests/daemon, so that a run takes no time.
 """
 import contextlib
 import json
@@ -37,7 +37,7 @@ class Bitd:
         write_tokens(os.path.join(self.dir, "t.npy"), 4096, 500, 1)
 
     def start(self):
-        """Returns when it listens: the log says so."""
+        """Start bitd and return once its log reports that it listens."""
         reader, writer = os.pipe()
         self.process = subprocess.Popen(
             [BITD, "--state", self.state, "--socket", self.socket, "--worker", WORKER, "--set", f"mpirun={MPIRUN}",
@@ -84,7 +84,7 @@ class Bitd:
         return self.ctl("submit", "-q", path, *args, code=0)[1].strip()
 
     def folders(self):
-        """The runs that lie there; an empty folder of one that went may be there for a moment after the answer."""
+        """Names of the runs' folders, without the removed.* ones that may exist for a moment after a removal's answer."""
         return sorted(name for name in os.listdir(os.path.join(self.state, "runs")) if not name.startswith("removed."))
 
     def checkpoints(self, run):
@@ -101,7 +101,7 @@ def what_is_saved_by_hand_is_kept():
         saved = json.loads(d.ctl("checkpoint", run, "--json", code=0)[1])["step"]
         d.ctl("wait", run, "--for", f"checkpoint={saved + 11}", code=0)
         assert saved in d.steps(run), f"the checkpoint of step {saved}, asked for by hand, is gone: {d.steps(run)}"
-        d.end(signal.SIGKILL)  # a bitd that comes back knows what is pinned
+        d.end(signal.SIGKILL)  # pins survive a restart of bitd
         d.start()
         d.ctl("wait", run, code=0)
         assert d.steps(run) == [saved, 60], d.steps(run)
@@ -117,7 +117,7 @@ def pins_are_set_and_taken_away():
         assert "step-00000012 is the newest checkpoint of r1" in said and "goes back to the beginning, 12 steps before" in said, said
         assert d.ctl("ckpt", "pin", run, "step-00000012", code=0)[1].startswith(f"{run}: pinned (step 12"), "pinned"
         assert "is pinned: `bitctl ckpt unpin r1 12` first" in d.ctl("ckpt", "rm", run, "12", "--force", code=1)[2]
-        d.ctl("checkpoint", run, code=0)  # there is one already, and it is pinned from now on
+        d.ctl("checkpoint", run, code=0)  # the checkpoint exists already and gets pinned
         d.ctl("ckpt", "unpin", run, "12", code=0)
         events = d.ctl("events", run, code=0)[1]
         assert "step-00000012 pinned by uid" in events and "step-00000012 unpinned by uid" in events, events
@@ -129,7 +129,7 @@ def pins_are_set_and_taken_away():
         for words, text in ((("pin", run, "x"), "'x' is no step"), (("pin", run), "which STEP"), (("rm",), "which RUN"),
                             (("list", run), "none of ls, show, verify"), (("ls", run, "--force"), "--force is of rm alone")):
             assert text in d.ctl("ckpt", *words, code=2)[2], words
-        # One answer a step, and the exit code of the first that failed.
+        # One answer for each step, and the exit code of the first failure.
         again = d.submit(steps=12, every=4)
         d.ctl("wait", again, code=0)
         code, out, err = d.ctl("ckpt", "pin", again, "3", "12")
@@ -160,7 +160,7 @@ def several_runs_in_a_verb():
 
 
 def tensors(path):
-    """A model of SPEC's shape, to begin from."""
+    """Write a model of SPEC's shape to begin from."""
     names = {"transformer.wte.weight": (512, 32)}
     for name, shape in (("att_proj", (96, 32)), ("attn_out", (32, 32)), ("ff_proj", (128, 32)), ("ff_out", (32, 64))):
         names[f"transformer.blocks.0.{name}.weight"] = shape
@@ -232,7 +232,7 @@ def an_ambiguous_name_is_said():
             said = d.ctl(verb[0], *verb[1:], "mine", *(["16"] if verb[0] == "ckpt" else []), code=2)[2]
             assert "'mine' is the name of 2 runs of yours: " in said and "say which by its id" in said, (verb, said)
         third = d.submit(steps=100000, every=50000)
-        code, out, err = d.ctl("pause", "mine", code=0)  # the only one that can be
+        code, out, err = d.ctl("pause", "mine", code=0)  # the only one that can be paused
         assert out.startswith(f"{third}: ") and f"3 runs of yours are called mine: {third}, {second}, {first}; this is {third}" in err, (out, err)
         assert "is the name of 3 runs of yours: " in d.ctl("rm", "mine", code=2)[2]
         assert "say its id, which is r3 now" in d.ctl("rm", "@last", code=2)[2]
@@ -274,7 +274,7 @@ def the_first_of_several_is_waited_for():
         assert d.ctl("wait", "--any", long, short, code=0)[1].startswith(f"{short}: completed")
         assert d.ctl("wait", "--any", "--for", "step=1", long, short, code=0)[1].startswith((long, short))
         waits = subprocess.Popen([BITCTL, "wait", "--socket", d.socket, "--any", long, long], stdout=subprocess.PIPE, text=True)
-        d.end(signal.SIGKILL)  # it outlives bitd
+        d.end(signal.SIGKILL)  # bitctl wait survives the restart of bitd
         d.start()
         d.ctl("cancel", long, code=0)
         assert waits.communicate(timeout=300)[0].startswith(f"{long}: cancelled") and waits.returncode == 103

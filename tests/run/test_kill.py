@@ -104,23 +104,23 @@ def a_wait_that_begins_while_bitd_is_dead():
 
 
 def sessions(folder):
-    """Of launches, below a folder for temporary files: those of Open MPI are named after mpirun's process."""
+    """The session folders of launches below a folder for temporary files: Open MPI names them after mpirun's pid."""
     return [os.path.join(at, name) for at, names, _ in os.walk(folder) for name in names if name.startswith("pid.")]
 
 
 def memory_of(folder):
-    """The shared memory of those launches: mpirun's own number stands in its folder, the job's is the next."""
+    """The shared memory of those launches: the session folder has mpirun's own number, and the job's is the next one."""
     jobs = []
     for session in sessions(folder):
         contact = os.path.join(session, "contact.txt")
-        if os.path.exists(contact) and os.path.getsize(contact) > 0:  # else it has only just begun
+        if os.path.exists(contact) and os.path.getsize(contact) > 0:  # otherwise the launch has only just begun
             with open(contact) as f:
                 jobs.append(f".{int(f.read().split('.')[0]) + 1:x}.")
     return [name for name in os.listdir("/dev/shm") if any(job in name for job in jobs)]
 
 
 class Sheltered(fixture.Daemon):
-    """Whose launches keep their temporary files in a folder of its own."""
+    """A daemon whose launches keep their temporary files in its own folder."""
 
     def start(self):
         self.tmp = os.path.join(self.dir, "tmp")
@@ -144,7 +144,7 @@ class Sheltered(fixture.Daemon):
 
 
 def a_launch_that_dies_with_bitd_leaves_nothing():
-    """mpirun is killed, and before bitd can do anything about it bitd is too: the next one knows of the launch from the journal."""
+    """mpirun is killed, and bitd, too, before it can react: the next bitd knows the launch from the journal and cleans up."""
     with Sheltered(hold=(6,)) as d:
         run = d.submit(d.spec(steps=STEPS, at_step=AT))
         wait_step(d, run, 5)
@@ -163,7 +163,7 @@ def a_launch_that_dies_with_bitd_leaves_nothing():
 
 
 def a_launch_that_was_not_written_down_leaves_nothing():
-    """bitd is killed between starting mpirun and writing it down: the next one finds the processes and what they leave."""
+    """bitd is killed between starting mpirun and recording the launch: the next bitd finds the processes and cleans up after them."""
     shim = os.path.join(fixture.build_root(), "tests", "faults", "libfaults.so")
     with Sheltered() as d:
         d.ctl("submit", "--paused", d.spec(steps=STEPS, at_step=AT), check=True)
@@ -193,7 +193,7 @@ def a_launch_that_was_not_written_down_leaves_nothing():
 
 
 class Faulty(fixture.Daemon):
-    """With storage that does what the file `orders` says (tests/faults/shim.c)."""
+    """A daemon whose storage fails by the rules in the file `orders` (tests/faults/shim.c)."""
 
     def start(self):
         self.orders = os.path.join(self.dir, "orders")
@@ -206,7 +206,7 @@ class Faulty(fixture.Daemon):
 
 
 def the_switch_goes_on_beside_its_checkpoint():
-    """A disk that never answers holds the switch's checkpoint up, and not the switch. After a crash the run is led to it once more."""
+    """A disk that never answers delays the switch's checkpoint, not the switch itself. After a crash the run switches again."""
     want = undisturbed("RESET")
     with Faulty() as d:
         with open(d.orders, "w") as f:

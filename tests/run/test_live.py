@@ -1,4 +1,4 @@
-"""Settings changed and batches left out while a run is there: from the step that was said, on all ranks, to the bit after any crash."""
+"""Settings changed and batches skipped in an existing run: from the announced step, on all ranks, to the bit after any crash."""
 import json
 import math
 import os
@@ -18,7 +18,7 @@ def change(d, run):
 
 
 def end(d, run):
-    """What it came to: weights, and the chain of all steps."""
+    """Wait for the end and return the weights digest and the chain of all steps."""
     assert d.wait(run) == 0, d.status(run)["reason"]
     return d.status(run)["weights_digest"], steps(d, run)[30]["link"]
 
@@ -49,7 +49,7 @@ def from_the_step_that_was_said():
         assert changed[1:] == [("optimizer.weight_decay", "0.1", "0", 17), ("checkpoint.every", "8", "6", 17),
                                ("batches left out", "-", "20-22", 19)], changed
         assert "schedule.peak_lr=1e-3 from step 13 on, by uid" in d.ctl("events", run, check=True)[1]
-        # A second stage of the schedule is the same thing, known from the first step.
+        # A second stage of the schedule has the same effect, but is known from the first step.
         stage = d.submit(d.spec(name="stage", **SPEC), "--set", "schedule.stage={at_step: 12 peak_lr: 1e-3}")
         d.ctl("wait", stage, check=True)
         assert all(steps(d, stage)[s]["lr"] == steps(d, run)[s]["lr"] for s in range(1, 31))
@@ -71,7 +71,7 @@ def through_crashes_to_the_bit():
         with d.held_no_more():
             want = end(d, undisturbed(d))
         run = d.submit(d.spec(name="killed", **SPEC))
-        d.ctl("wait", run, "--for", "step=9", check=True)  # and held before step 12, with orders up to 15
+        d.ctl("wait", run, "--for", "step=9", check=True)  # it is held before step 12, with orders up to step 15 already sent
         for verb, *args in CHANGES[1:]:
             d.ctl(verb, run, *args, check=True)
         code, _, err = d.ctl(*CHANGES[0][:1], run, "schedule.peak_lr=1e-3", "--at", "5")
@@ -87,7 +87,7 @@ def through_crashes_to_the_bit():
         d.ctl("wait", run, "--for", "step=14", check=True)
         for pid in d.worker_pids(run)[:1]:
             os.kill(pid, signal.SIGKILL)
-        until_lost(d, run)  # or the dead rank, which stands before step 15, is what is let on
+        until_lost(d, run)  # otherwise let_on() would release the dead rank's wait before step 15
         for _ in (12, 15):  # the next launch, from step 8
             d.let_on()
         d.ctl("wait", run, "--for", "step=20", check=True)
@@ -103,10 +103,10 @@ def through_crashes_to_the_bit():
 def while_it_trains():
     with fixture.Daemon(hold=(100, )) as d:
         run = d.submit(d.spec(steps=200, at_step=150, every=0))
-        d.ctl("wait", run, "--for", "step=99", check=True)  # and begins no other
+        d.ctl("wait", run, "--for", "step=99", check=True)  # step 100 is held
         rate = json.loads(d.ctl("set", run, "schedule.peak_lr=1e-4", "--json", check=True)[1])["step"]
         first, code = rate, 1
-        while code != 0:  # a few more are sent ahead of the step that is held, each as soon as its tokens are read
+        while code != 0:  # bitd sends a few more orders ahead of the held step, each once its tokens are read
             code, _, err = d.ctl("skip", run, "--batches", f"{first - 1}-{first + 5}")
             earliest = re.search(r"the earliest is (\d+), of step (\d+)", err)
             assert code == 1 and earliest and first <= int(earliest.group(1)) == int(earliest.group(2)), (code, err)
@@ -147,7 +147,7 @@ def refused_with_the_reason():
 
 
 def a_decay_from_now_on():
-    """In a straight line from the rate that the step before had, to the final one; through a kill to the bit."""
+    """Linear from the rate of the step before to the final rate; the same to the bit after a kill."""
     with fixture.Daemon() as d:
         def asked(name):
             run = d.submit(d.spec(name=name, steps=60, at_step=20, every=8), "--paused")

@@ -1,4 +1,4 @@
-"""bitctl metrics: what it prints passes Prometheus' own checks, is what status and the journal say, and has bounded labels."""
+"""bitctl metrics: its output passes Prometheus' own checks, agrees with status and the journal, and has bounded labels."""
 import json
 import os
 import re
@@ -33,7 +33,7 @@ def check_by_prometheus(text):
 
 
 def parse_openmetrics(text):
-    """As prometheus_client does, which is strict: {(name, labels): value}; None where Python lacks it."""
+    """{(name, labels): value}, by the strict parser of prometheus_client; None where Python lacks it."""
     try:
         from prometheus_client.openmetrics.parser import text_string_to_metric_families
     except ImportError:
@@ -83,7 +83,7 @@ def of_a_run_that_trains_and_one_that_is_over():
 
 
 def of_the_journal(d, run, m):
-    """What is counted is what the journal has, to the last digit but the sums' rounding."""
+    """Assert that the counters equal those computed from the journal, up to the rounding of sums."""
     events, r = d.events(run, steps=True), of_run(m, run)
     steps = [e["step"] for e in events if "step" in e]
     written = [e["checkpoint"] for e in events if "checkpoint" in e and not e["checkpoint"]["error"]]
@@ -125,7 +125,7 @@ def of_bitd_itself(d, m):
 
 
 def as_openmetrics(d, m):
-    """The same numbers by another reader, but for those of bitd, which lives on."""
+    """--openmetrics, read by prometheus_client, has the same numbers, except bitd's own, which change in the meantime."""
     code, text, _ = d.ctl("metrics", "--openmetrics")
     assert code == 0 and text.endswith("\n# EOF\n") and "# UNIT bitd_run_tokens tokens\n" in text
     again = parse_openmetrics(text)
@@ -138,7 +138,7 @@ def as_openmetrics(d, m):
 
 
 def of_runs_that_ended_a_while_ago():
-    """Their last numbers are there for metrics_keep, with how they ended."""
+    """Ended runs keep their last numbers, and how they ended, for metrics_keep."""
     with fixture.Daemon() as d:
         run = d.submit(d.spec(name="over", steps=6, at_step=3))
         assert d.wait(run) == 0
@@ -165,20 +165,19 @@ def of_tasks():
 
 
 def of_what_went_wrong():
-    """A step that is skipped, a rank that is lost, steps that are done again, and a bitd that is killed: what is counted goes on, and
-    is what the journal has."""
+    """Through a skipped step, a lost rank, repeated steps and a killed bitd, the counters go on and agree with the journal."""
     worker = os.path.join(fixture.build_root(), "tests", "run", "bitworker_faults")
     os.environ["BIT_FAULT"] = "nan:1:7"
     try:
         with fixture.Daemon(config=f"worker = {worker}\nrestart_delay_max = 0.01\n") as d:
             os.environ["BIT_FAULT_ONCE"] = os.path.join(d.dir, "once")
             d.kill()
-            d.start()  # with the second of the two
+            d.start()  # with both variables set
             run = d.submit(d.spec(name="faulty", steps=1000000, at_step=5, every=0))
             d.ctl("wait", run, "--for", "step=40", check=True)
             os.kill(d.worker_pids(run)[0], signal.SIGKILL)
             lost = subprocess.Popen([d.bitctl, "events", run, "--follow", "--json", "--socket", d.socket], stdout=subprocess.PIPE, text=True)
-            assert any('"verified":' in line for line in lost.stdout)  # steps after the checkpoint were done again
+            assert any('"verified":' in line for line in lost.stdout)  # steps after the checkpoint were trained again
             lost.kill()
             d.ctl("pause", run, check=True)
             counted = of_the_journal_alone(d, run)
@@ -207,7 +206,7 @@ def of_the_journal_alone(d, run):
 
 
 def of_gpus():
-    """Of GPUs that fake_nvml.c makes up, a rank each: status, events and metrics say what their driver says of both together."""
+    """With the fake GPUs of fake_nvml.c, one a rank: status, events and metrics show the driver's figures for both together."""
     library = os.path.join(fixture.build_root(), "tests", "run", "libfake_nvml.so")
     folder = tempfile.mkdtemp(prefix="bit-nvml-")
     shutil.copy(library, os.path.join(folder, "libnvidia-ml.so.1"))
@@ -220,7 +219,7 @@ def of_gpus():
             run = d.submit(d.spec(name="gpus", steps=1000000, at_step=5, every=0))
             as_events = subprocess.Popen([d.bitctl, "events", run, "--follow", "--steps", "--json", "--socket", d.socket],
                                          stdout=subprocess.PIPE, text=True)
-            # About a second after the first step, and again each second: one of a second in which nobody was held up.
+            # The figures come about a second after the first step, then each second: wait for a second without a delayed rank.
             told = (json.loads(line)["step"]["gpu"] for line in as_events.stdout if '"gpu":{' in line)
             gpu = next(g for g in told if abs(g["power_w"] - 700) < 7 and abs(g["power_capped"] - 0.25) < 0.01)
             as_events.kill()

@@ -1,5 +1,5 @@
-"""Adam's moments in bf16: half as large in memory and in checkpoints, named wherever a run is described, and a run of them is done
-again to the bit; a fork may go from f32 to bf16 and back."""
+"""Adam's moments in bf16: half as large in memory and in checkpoints, shown wherever a run is described, resumed to the bit; a fork
+may change from f32 to bf16 and back."""
 import json
 import os
 import signal
@@ -18,7 +18,7 @@ def header(path):
 
 
 def dtypes(d, run, step):
-    """Of the three files' tensors."""
+    """The set of dtypes of each of the checkpoint's three files: model, exp_avg, exp_avg_sq."""
     path = os.path.join(d.state, "runs", run, "checkpoints", f"step-{step:08}")
     return [{t["dtype"] for t in header(os.path.join(path, f"{name}.safetensors")).values()} for name in ("model", "exp_avg", "exp_avg_sq")]
 
@@ -85,11 +85,11 @@ def a_fork_goes_from_one_type_to_the_other_and_back():
             assert first["loss"] == was["loss"], "the same weights"
             assert d.status(fork)["weights_digest"] != d.status(parent)["weights_digest"], "other updates"
         assert dtypes(d, run, 30)[1] == {"F32"} and dtypes(d, child, 30)[1] == {"BF16"} and dtypes(d, fork, 30)[1] == {"F32"}
-        # Nothing is changed, and the files are of one type: what is done again is compared, the moments too.
+        # A fork without changes, from files of one dtype: the repeated steps are compared, and the moments, too.
         same = d.ctl("fork", child, "-q", "--from", "20", check=True)[1].strip()
         d.finish(same)
         assert d.status(same)["fork"]["verified"]["equal"] and d.status(same)["weights_digest"] == d.status(child)["weights_digest"]
-        # From the very step at which its parent was converted: those are the first run's files.
+        # A fork from the step at which its parent converted the moments: it starts from the first run's files.
         other = d.ctl("fork", child, "-q", "--from", "10", check=True)[1].strip()
         d.finish(other)
         assert d.status(other)["fork"]["verified"]["equal"] and d.status(other)["weights_digest"] == d.status(child)["weights_digest"]

@@ -1,5 +1,5 @@
-"""bitd and its workers on networks of their own, a cable between them: a whole run over the sealed link, undisturbed and with the
-cable pulled for a second. Skips where this machine lets nobody make network namespaces.
+"""bitd and its workers in network namespaces of their own, with a cable between them: a whole run over the sealed link, undisturbed and
+with the cable pulled for a second. Skipped where network namespaces cannot be made.
 """
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Curves: what is drawn is what the run is, over restarts, rewinds and forks; means are numpy's; every form of it is well-formed."""
+"""Curves agree with the journals over restarts, rewinds and forks; means equal numpy's; every output format is well-formed."""
 import csv
 import io
 import json
@@ -36,7 +36,8 @@ def values(d, *args):
 
 
 def own_steps(d, run, what="loss"):
-    """step -> value of the run's own journal: a step that comes again ends those from it on, and so do rewinds and resumes that give up."""
+    """step -> value from the run's own journal. A step trained again drops itself and all later ones; rewinds and resumes from an earlier
+    step drop the later ones, too."""
     got = {}
 
     def cut(step):
@@ -62,7 +63,7 @@ def as_the_run_is():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(name="keep", steps=40, at_step=20, eval_every=10))
         d.finish(run)
-        d.ctl("resume", run, "--from", "20", "--steps", "44", check=True)  # what came after is given up
+        d.ctl("resume", run, "--from", "20", "--steps", "44", check=True)  # drops the steps after 20
         d.finish(run)
         d.ctl("resume", run, "--from", "30", "--steps", "48", "--skip", "1", check=True)
         d.finish(run)
@@ -75,7 +76,7 @@ def as_the_run_is():
             assert values(d, run, "--y", y)[run] == sorted(want.items()) and min(want) > 20, y
 
         steps = numpy.array(sorted(own_steps(d, run).items()))
-        want = numpy.concatenate([trailing(steps[:20, 1], 7), trailing(steps[20:, 1], 7)])  # anew after the switch
+        want = numpy.concatenate([trailing(steps[:20, 1], 7), trailing(steps[20:, 1], 7)])  # the mean restarts at the switch
         got = numpy.array(values(d, run, "--smooth", "7")[run])
         assert numpy.array_equal(got[:, 0], steps[:, 0]) and numpy.allclose(got[:, 1], want, rtol=1e-13, atol=0)
         part = numpy.array(values(d, run, "--smooth", "7", "--from", "25", "--to", "30")[run])
@@ -123,7 +124,7 @@ def forks_begin_with_their_parents():
         d.finish(child)
         last = d.ctl("fork", child, "-q", "--from", "24", "--set", "schedule.peak_lr=1e-3", "--name", "last", check=True)[1].strip()
         d.finish(last)
-        # the parent goes another way from before the fork: what the fork found stays the fork's
+        # the parent is resumed from before the fork and trains other steps: the fork's curve keeps the old ones
         d.ctl("resume", root, "--from", "8", "--skip", "2", check=True)
         d.finish(root)
         now = own_steps(d, root)
@@ -165,7 +166,7 @@ def branches_and_seeds():
         bands = [e for e in svg.iter(SVG + "path") if e.get("fill-opacity")]
         assert len(curves) == 2 and len(bands) == 1
 
-        # the curve and its band, back from pixels by the ticks of the axis
+        # convert the curve and its band from pixels back to values, by the axis' ticks
         losses = numpy.array([[v for _, v in sorted(own_steps(d, r).items())] for r in runs[:3]])
         ticks = [(float(e.text), float(e.get("y")) - 4.5) for e in svg.iter(SVG + "text") if e.get("text-anchor") == "end"]
         (a, ya), (b, yb) = ticks[0], ticks[-1]

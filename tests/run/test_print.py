@@ -1,5 +1,5 @@
-"""Texts of others on one's own terminal: names and paths with terminal escapes, C1 controls, bidirectional overrides and line
-ends, through every verb of bitctl and into bitd's log. What is printed only shows them; --json is still exact."""
+"""Hostile texts on a user's terminal: names and paths with terminal escapes, C1 controls, bidirectional overrides and line ends,
+through every verb of bitctl and into bitd's log. They are printed escaped; --json is still exact."""
 import gzip
 import json
 import os
@@ -17,15 +17,15 @@ SMALL = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def assert_harmless(raw, what, lines=False):
-    """lines: it is a log or a document, whose line ends pass."""
-    text = raw.decode("utf-8")  # and nothing that is not UTF-8
+    """Assert that the output is UTF-8 without control characters. lines: it is a log or a document, which may have line ends."""
+    text = raw.decode("utf-8")  # fails on invalid UTF-8
     found = HARMFUL.search(text)
     assert not found, f"{what} prints {found.group()!a}: {text[max(0, found.start() - 60):found.end() + 20]!a}"
     assert lines or "\nr9: completed" not in text, f"{what} prints a forged line"
 
 
 class Daemon(fixture.Daemon):
-    """In a state folder with such a name, with data that has such names in it."""
+    """A daemon whose state folder, token files and documents have hostile names."""
 
     def __init__(self):
         super().__init__()
@@ -39,7 +39,7 @@ class Daemon(fixture.Daemon):
             f.write(f'0,128000,"{EVIL}","{EVIL}",1\n')
 
     def show(self, *args, lines=False):
-        """One verb, for people and as JSON; all that it prints is harmless."""
+        """Run a verb as text and with --json and assert that all output is harmless."""
         self.tried.add(args[0])
         code, out, err = 0, b"", b""
         for json_too in ((), ("--json",)):
@@ -111,7 +111,7 @@ def every_verb():
 
 
 def documents_text(d, tokens, tokenizer):
-    """What a step trains on, as text: that of the documents, their line ends too."""
+    """`data show --text` prints the text of a step's documents, with their line ends."""
     with open(os.path.join(tokens, "dataset.json")) as f:
         vocab = json.load(f)["tokenizer"]["vocab"]
     part = os.path.join(tokens, "part-0-00000.npy")
@@ -131,7 +131,7 @@ def verbs_of(d):
 
 
 def hostile_words(d, run, spec):
-    """What stands on the command line comes back in the complaint."""
+    """Error messages quote hostile words from the command line."""
     for word in (EVIL, os.fsdecode(BROKEN), "/" + EVIL, os.path.join(d.evil, os.fsdecode(BROKEN))):
         for verb in verbs_of(d):
             d.show(verb, word)

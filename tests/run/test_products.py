@@ -1,5 +1,5 @@
-"""Algorithms of matrix products are timed once and kept: by the run, its checkpoints and bitd. On processors that have a choice
-(products.c), whose second algorithm gives other bits."""
+"""Algorithms of matrix products are timed once and kept by the run, its checkpoints and bitd. With a CPU back end that has two
+algorithms (products.c), of which the second gives different bits."""
 import glob
 import json
 import os
@@ -21,7 +21,7 @@ class Daemon(fixture.Daemon):
         self.known = os.path.join(self.state, "products")
 
     def choose(self, text):
-        """What launches from now on take to be fastest, and their cards."""
+        """Set the fastest algorithm and the card of each rank for later launches (BIT_PRODUCTS)."""
         with open(self.choice, "w") as f:
             f.write(text)
 
@@ -37,14 +37,14 @@ class Daemon(fixture.Daemon):
         return [e["ready"] for e in self.events(run) if "ready" in e]
 
     def use(self, run, launch=-1):
-        """(of the checkpoint, of the run, of bitd, timed) of the launch's only card."""
+        """Whether the launch's only card has products (from the checkpoint, from the run, from bitd, timed now)."""
         [p] = self.ready(run)[launch]["product"]
         assert p["products"] == sum(p[k] for k in ("from_checkpoint", "from_run", "from_state", "timed")) > 0, p
         return tuple(p[k] > 0 for k in ("from_checkpoint", "from_run", "from_state", "timed"))
 
 
 def timed_once():
-    """A later run takes what an earlier one timed, and has its bits; what is forgotten is timed again."""
+    """A later run uses what an earlier one timed, and has the same bits; after bitd's file is deleted, products are timed again."""
     with Daemon("A:1") as d:
         first = d.train("first")
         assert d.use(first) == (False, False, False, True), d.ready(first)
@@ -62,7 +62,7 @@ def timed_once():
 
 
 def other_shapes():
-    """A run takes of what bitd knows only what it multiplies; and bitd has both afterwards."""
+    """A run takes from bitd only the products that it computes; afterwards bitd has those of both runs."""
     with Daemon("A:1") as d:
         wide = d.train("wide", args=("--set", "model.mlp_hidden=256"))
         first = d.train("first")
@@ -80,7 +80,7 @@ def other_shapes():
 
 
 def killed(before_checkpoint):
-    """Killed and started again, with another algorithm the fastest and nothing known to bitd: every bit as it would have been."""
+    """A run killed and restarted, with another algorithm now fastest and bitd's file deleted, has the bits of an undisturbed one."""
     with Daemon("A:1") as d:
         plain = d.train("plain")
         run = d.begin("killed", args=("--set", "checkpoint.every=20") if before_checkpoint else ())
@@ -111,7 +111,7 @@ def killed_before_a_checkpoint():
 
 
 def one_table_a_card():
-    """Ranks with one card compute alike, whatever each found; and cards of two kinds are kept side by side."""
+    """Ranks with the same kind of card use the same algorithms, whatever each found; two kinds of cards have a table each."""
     with Daemon("A:1 A:0") as d:
         mixed = d.train("mixed")
         os.unlink(d.known)
@@ -134,7 +134,7 @@ def one_table_a_card():
 
 
 def other_card():
-    """Resumed on another card: said in the ready message, by the daemon and doctor; and back again to the bit."""
+    """A run resumed on another card: the ready record, bitd's log and doctor say so; back on the first card it has the same bits."""
     with Daemon("A:1") as d:
         run = d.begin(ranks=1, args=("--set", "checkpoint.every=3"))
         for step, card in ((6, "B:0"), (12, "A:0")):
@@ -158,7 +158,7 @@ def other_card():
 
 
 def other_card_in_the_middle():
-    """Steps that another card does again are not compared to the bit, and it is said why."""
+    """Steps repeated on another card are not compared to the bit, and the record says why."""
     with Daemon("A:1") as d:
         run = d.begin(ranks=1, args=("--set", "checkpoint.every=10"))
         d.wait(run, "--for", "step=13")
@@ -172,7 +172,7 @@ def other_card_in_the_middle():
 
 
 def not_made():
-    """A launch that has no choice to make leaves what the checkpoint has to those that will."""
+    """A launch with search_products=false keeps the checkpoint's table for later launches that use it."""
     with Daemon("A:1") as d:
         first = d.train("first")
         off = d.ctl("fork", first, "--from", "12", "--set", "launch.search_products=false", "-q", check=True)[1].strip()
@@ -185,7 +185,7 @@ def not_made():
 
 
 def evaluated():
-    """A run that only evaluates has no gradients: it times and takes what a forward pass multiplies."""
+    """A run that only evaluates has no gradients: it times and uses the products of the forward pass."""
     with Daemon("A:1") as d:
         first = d.train("first")
         os.unlink(d.known)
@@ -196,7 +196,7 @@ def evaluated():
 
 
 def many():
-    """More products than one message has room for are all kept."""
+    """More products than fit into one message are all kept."""
     with Daemon("A:1:250") as d:
         first = d.train("first", steps=STEPS)
         [known] = json.loads(d.ctl("version", "--json", check=True)[1])["bitd"]["product"]
@@ -206,7 +206,7 @@ def many():
 
 
 def damaged():
-    """A file that is none is named and set aside, bitd's as well as a run's, and costs a search."""
+    """A damaged file, bitd's or a run's, is logged and renamed, and the products are timed again."""
     with Daemon("A:1") as d:
         first = d.train("first")
         with open(d.known, "r+b") as f:

@@ -1,5 +1,5 @@
-"""Debian's Prometheus reads a living bitd with a run, by the configuration and the rules of deploy/prometheus, and answers what every
-panel of deploy/grafana asks it. GPUs are fake_nvml.c's."""
+"""Debian's Prometheus scrapes a bitd with a run, with the configuration and rules of deploy/prometheus, and answers the queries of every
+panel of deploy/grafana. The GPUs are those of fake_nvml.c."""
 import json
 import os
 import re
@@ -19,7 +19,7 @@ DEADLINE_S = 90
 
 
 class Prometheus:
-    """deploy/prometheus, with another target, and read each second."""
+    """Prometheus with the files of deploy/prometheus, another target, and a scrape each second."""
 
     def __init__(self, target):
         self.dir = tempfile.mkdtemp(prefix="bit-prometheus-")
@@ -60,13 +60,13 @@ class Prometheus:
             raise AssertionError(f"{path} {query}: {e.read().decode()}") from e
 
     def query(self, expr):
-        """The vector that it comes to: {labels: value}"""
+        """The resulting vector: {labels: value}"""
         data = self.ask("query", query=expr)
         assert data["resultType"] == "vector", (expr, data)
         return {tuple(sorted(r["metric"].items())): float(r["value"][1]) for r in data["result"]}
 
     def until(self, expr, holds=bool):
-        """Its result, once it is as it should be: Prometheus tells nobody when it has read again."""
+        """Poll the query until `holds` accepts its result: Prometheus has no event for a new scrape."""
         end = time.monotonic() + DEADLINE_S
         while not holds(found := self.query(expr)):
             assert time.monotonic() < end, f"{expr} is {found}"
@@ -75,7 +75,7 @@ class Prometheus:
 
 
 def queries(dashboard):
-    """(panel, expression) of each; with what Grafana puts in for its variables."""
+    """(panel, expression) of each query, with Grafana's variables replaced."""
     for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
             yield panel["title"], target["expr"]
@@ -90,7 +90,7 @@ def put_in(expr):
 
 
 def with_gpus(folder):
-    """The driver's library for workers that are started from here on."""
+    """Install the fake driver library for workers started from now on."""
     shutil.copy(os.path.join(fixture.build_root(), "tests", "run", "libfake_nvml.so"), os.path.join(folder, "libnvidia-ml.so.1"))
     os.environ["LD_LIBRARY_PATH"] = ":".join(filter(None, (folder, os.environ.get("LD_LIBRARY_PATH"))))
     os.environ["BIT_FAULT_GPUS"] = "1"
@@ -131,7 +131,7 @@ def read_without_a_fault(p):
 
 
 def in_openmetrics(p):
-    """Which Prometheus asks for first: units are known to that format alone."""
+    """Prometheus prefers OpenMetrics, the only format that has units."""
     known = p.ask("metadata", limit=1000)
     assert known["bitd_run_tokens"][0]["type"] == "counter" and known["bitd_run_tokens"][0]["unit"] == "tokens", known["bitd_run_tokens"]
     assert known["bitd_build"][0]["type"] == "info" and known["bitd_loop_latency_seconds"][0]["type"] == "histogram"
@@ -139,7 +139,7 @@ def in_openmetrics(p):
 
 
 def as_status_says(d, p, run):
-    """Of a run that stands still, what Prometheus read last is what status says, and its counters are the journal's."""
+    """For a paused run Prometheus' last values equal status, and its counters equal the journal's."""
     d.ctl("pause", run, check=True)
     s = d.status(run)
     p.until(f'bitd_run_info{{run="{run}",state="paused"}}')
@@ -156,7 +156,7 @@ def as_status_says(d, p, run):
 
 
 def rules_hold(d, p, run):
-    """Each is evaluated; a run that failed is told of, and one that is cancelled is not."""
+    """Every rule is evaluated; a failed run raises an alert, a cancelled one does not."""
     rules = p.ask("rules")["groups"][0]["rules"]
     assert len(rules) >= 9 and {r["health"] for r in rules} <= {"ok", "unknown"} and not any(r.get("lastError") for r in rules), rules
     d.ctl("cancel", run, "--now", check=True)

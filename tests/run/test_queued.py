@@ -1,4 +1,4 @@
-"""--priority and --after as people give and see them; who begins when is tests/daemon/test_queue's."""
+"""--priority and --after as users give and see them; tests/daemon/test_queue tests which run begins when."""
 import json
 
 import fixture

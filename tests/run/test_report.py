@@ -1,4 +1,5 @@
-"""`bitctl report`: one HTML file that a strict parser takes, that asks no network, and in which texts of others are only texts."""
+"""`bitctl report`: one HTML file that a strict parser accepts, that loads nothing from the network, and in which hostile texts stay
+plain text."""
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import xml.etree.ElementTree as ET
 
 import fixture
 
-# Of a path: markup, quotes, an entity, a terminal's escape, an override of the order of a line, and what no document may hold.
+# A path with markup, quotes, an entity, a terminal escape, a bidirectional override, and a character that XML forbids.
 EVIL = "<script>alert(1)</script><b onclick='x' a=\"&amp;\033[2J\u202e\ufffe"
 SHOWN = "<script>alert(1)</script><b onclick='x' a=\"&amp;\\x1b[2J\\u202e\\ufffe"
 
@@ -18,7 +19,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Page:
-    """A report, parsed as XML, which knows no forgiveness."""
+    """A report, parsed strictly as XML."""
 
     def __init__(self, text):
         self.source = text
@@ -43,7 +44,7 @@ class Page:
         return None
 
     def charts(self, within=None):
-        """Title -> its SVG's element; of one that is there for two widths, the broad one."""
+        """title -> SVG element; if a chart exists in two widths, the wide one."""
         found = {}
         for e in (within if within is not None else self.root).iter(SVG + "svg"):
             if e.find(SVG + "title") is not None:
@@ -51,7 +52,7 @@ class Page:
         return found
 
     def legend(self):
-        """What the colours of branches are, in the one legend of all their charts."""
+        """The labels of the legend that all charts of branches share."""
         return [text for e in self.root.iter("ul") if e.get("class") == "legend" for text in ("".join(li.itertext()) for li in e.findall("li"))]
 
     def check(self):
@@ -71,7 +72,7 @@ class Page:
 
 
 def report(d, *args, epoch="1700000000", **env):
-    """What goes to standard output, as bytes."""
+    """The report on standard output, as bytes."""
     p = subprocess.run([d.bitctl, "report", "--socket", d.socket, *args, "--output", "-"], capture_output=True, timeout=300,
                        env={**os.environ, "SOURCE_DATE_EPOCH": epoch, **env})
     assert p.returncode == 0 and not p.stderr, (p.returncode, p.stderr)
@@ -141,13 +142,13 @@ def the_curves(d, p, run):
     text = {title: " ".join(svg.itertext()) for title, svg in charts.items()}
     assert "held, 16-bit" in text["Held-out loss"] and "held, 1.58-bit" in text["Held-out loss"]
     assert all("switch to 1.58 bits" in text[title] for title in ("Training loss", "Held-out loss", "Learning rate")), text
-    # every step of the 60 is a point of the curve, and nothing is done twice: the page says it once per width
+    # the curve has one point for each of the 60 steps
     points = max((e.get("points") or e.get("d") or "" for e in charts["Training loss"].iter()), key=len)
     assert len(re.findall(r"-?[\d.]+[ ,]-?[\d.]+", points)) == 60, points
 
 
 def the_same_bytes(d, run, first):
-    """Of the same journal; and the time of its making is in one line alone."""
+    """The same journal gives the same bytes; the time of creation is in one line only."""
     assert report(d, run) == report(d, run, TZ="Asia/Tokyo") == first
     other = report(d, run, epoch="1800000000").decode().splitlines()
     differ = [(a, b) for a, b in zip(first.decode().splitlines(), other, strict=True) if a != b]
@@ -158,7 +159,7 @@ def the_same_bytes(d, run, first):
 
 
 def the_specification_is_taken(d, p, run):
-    """The short one means what the long one does."""
+    """The short specification on the page, submitted, gives the same whole specification."""
     short, whole = ("".join(e.itertext()) for e in p.root.iter("pre"))
     assert "peak_lr: 0.002" in short and "rope_theta" not in short and "optimizer: KEEP" not in short, short
     path = os.path.join(d.dir, "short.txtpb")
@@ -211,7 +212,7 @@ def whatever_a_run_is():
 
 
 def names_are_texts():
-    """Whatever stands in a path, it is no markup, and can be read."""
+    """Any text in a path is shown readably and never becomes markup."""
     with fixture.Daemon() as d:
         folder = os.path.join(d.dir, EVIL.replace("/", "|"))
         os.mkdir(folder)
@@ -226,7 +227,7 @@ def a_sweep():
         spec = d.spec(name="base", steps=24, at_step=8, every=0, eval_every=8, ranks=1)
         sweep = d.ctl("sweep", spec, "--vary", "phases.switch.at_step=8,16", "--seeds", "2", "--name", "when", "-q", check=True)[1].strip()
         runs = d.ids()
-        while len(runs) < 4:  # each is there when its parent has come so far, which is what is waited for
+        while len(runs) < 4:  # a branch exists only once its parent has reached the fork: wait for the parent
             d.wait(runs[-1])
             runs = [line.split()[0] for line in d.ctl("ps", "-a", "-q", "--where", f"sweep={sweep}", check=True)[1].splitlines()]
         for run in runs:
@@ -295,7 +296,7 @@ def the_file():
 
 
 def nothing_half_written(d, run, path):
-    """A disk that ends within the page: the old file is whole, and nothing lies beside it."""
+    """The disk fills up in the middle of the page: the old file stays complete, and no other file is left."""
     def little_room():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))

@@ -1,4 +1,4 @@
-"""What `bitctl export` writes for Hugging Face is begun from again, and is the same model: to the bit in f32, and in 16 bits once it is rounded."""
+"""A run that begins from a `bitctl export` for Hugging Face has the same model: to the bit in f32, and rounded once in 16 bits."""
 import json
 import os
 
@@ -16,7 +16,7 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 }}
 
 
 def trained(d, folder, steps=3, ranks=2, rate=3e-3):
-    """The weights' digest of a run of so many steps that begins there, and the folder of its last checkpoint."""
+    """Train `steps` steps from the folder's model. Returns (weights digest, folder of the last checkpoint)."""
     path = os.path.join(d.dir, "again.txtpb")
     with open(path, "w") as f:
         f.write(FROM.format(folder=folder, steps=steps, ranks=ranks, rate=rate))

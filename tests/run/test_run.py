@@ -1,4 +1,4 @@
-"""Whole runs through bitctl, bitd and MPI workers: the switch in its forms, pause and resume, ranks, evaluation, checkpoints."""
+"""Whole runs through bitctl, bitd and MPI workers: the forms of the switch, pause and resume, ranks, evaluation, checkpoints."""
 import json
 import math
 import os
@@ -79,7 +79,7 @@ def pause_and_resume_give_the_same_bits():
             d.wait(run, "--for", f"step={step}")
             d.ctl("pause", run, "--no-wait", check=True)
             with d.held_no_more():
-                d.ctl("pause", run, check=True)  # asked again, it waits for the first
+                d.ctl("pause", run, check=True)  # a second pause waits for the first to finish
             assert d.status(run)["state"] == "paused"
             assert not d.worker_pids(run), "a paused run holds no process"
             d.ctl("resume", run, check=True)

@@ -1,4 +1,4 @@
-"""What --json prints is what `bitctl help json` says, key by key, for every verb; and jq keeps all of it exact."""
+"""--json prints what `bitctl help json` documents, key by key, for every verb; and jq keeps all numbers exact."""
 import json
 import os
 import re
@@ -11,7 +11,7 @@ SMALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tokenize
 
 
 class Page:
-    """`bitctl help json`, taken apart."""
+    """`bitctl help json`, parsed."""
 
     def __init__(self, bitctl):
         text = subprocess.run([bitctl, "help", "json"], capture_output=True, text=True, check=True).stdout
@@ -98,7 +98,7 @@ class Checked:
         raise AssertionError("; ".join(places) or f"the page says nothing of bitctl {verb} --json")
 
     def __call__(self, *args, code=0):
-        """The objects that a verb prints."""
+        """Run a verb and return the objects that it prints, checked."""
         got, out = self.run(*args)
         assert got == code, f"bitctl {' '.join(args)} ended with {got}, not {code}: {out}"
         exact = subprocess.run(["jq", "-c", "."], input=out, capture_output=True, text=True, check=True).stdout
@@ -108,7 +108,7 @@ class Checked:
         return [self.check_line(args[0], line) for line in lines]
 
     def error(self, name, *args):
-        """The one object of a failure."""
+        """Run a verb that fails with this error and return its only object."""
         objects = self(*args, code=self.page.errors[name][1])
         assert len(objects) == 1 and objects[0]["name"] == name, f"bitctl {' '.join(args)}: {objects}"
         assert objects[0]["error"] == self.page.errors[name][0] and objects[0]["exit_code"] == self.page.errors[name][1]
@@ -300,7 +300,7 @@ def verdicts_of_what_is_bad():
 
 
 def times_and_waits():
-    """Nanoseconds that jq 1.6 keeps; what was waited for in vain, and every spelling of a precision."""
+    """jq 1.6 keeps the nanoseconds; waits that cannot be met end with 101; every spelling of a precision is accepted."""
     with fixture.Daemon() as d:
         ctl = Checked(d)
         run = d.submit(d.spec(steps=6, at_step=3))

@@ -1,11 +1,11 @@
-"""The secret of a launch in the memory of its ranks: where it is, no core file has it, and none is written anyway."""
+"""The launch's secret in the memory of its ranks: its mappings are excluded from core files, and no core file is written anyway."""
 import re
 import resource
 
 import fixture
 
 
-MAPPING_MAX = 1 << 30  # a sanitizer's own mappings are terabytes, and hold nothing of ours
+MAPPING_MAX = 1 << 30  # a sanitizer's own mappings are terabytes and hold no data of ours
 
 
 def read_memory(memory, begin, end):
@@ -15,11 +15,11 @@ def read_memory(memory, begin, end):
         memory.seek(begin)
         return memory.read(end - begin)
     except (OSError, OverflowError, ValueError):
-        return b""  # a device's, or gone meanwhile
+        return b""  # a device's mapping, or unmapped meanwhile
 
 
 def places(pid, secret):
-    """The flags of each mapping that holds a copy, once for each."""
+    """For each copy of the secret in writable memory, the VmFlags of its mapping."""
     found = []
     with open(f"/proc/{pid}/smaps") as f:
         text = f.read()

@@ -1,4 +1,4 @@
-"""launch.shard_ranks: weights and moments cut over groups of ranks, whatever their size."""
+"""launch.shard_ranks: weights and moments are sharded over groups of ranks of any size."""
 import os
 import signal
 
@@ -16,7 +16,7 @@ def near(a, b):
 
 
 def any_number():
-    """Every size of a group trains the same model; a checkpoint of one is that of any other."""
+    """Every group size trains the same model, and its checkpoints work for every other."""
     with fixture.Daemon() as d:
         runs = {n: submit(d, f"by{n}", n) for n in (0, 1, 2, 4)}
         for run in runs.values():
@@ -39,7 +39,7 @@ def any_number():
 
 
 def fork(d, runs):
-    """From a checkpoint of any value with any other: the weights and moments of the checkpoint."""
+    """A fork with another group size starts with the weights and moments of the checkpoint."""
     for n, other in ((2, 4), (4, 1), (1, 2)):
         child = d.ctl("fork", runs[n], "--from", "8", "-q", "--set", f"launch.shard_ranks={other}", check=True)[1].strip()
         d.finish(child)
@@ -52,7 +52,7 @@ def fork(d, runs):
 
 
 def killed():
-    """A rank of the second group is killed: the run goes on from a checkpoint, with every bit as it was."""
+    """A rank of the second group is killed: the run continues from a checkpoint, to the same bits."""
     with fixture.Daemon() as d:
         plain = submit(d, "plain", 2)
         d.finish(plain)

@@ -1,5 +1,5 @@
-"""Sweeps: every branch has the weights of the same run trained alone, and what branches have in common is trained once, whoever is
-killed meanwhile; branches whose parent fails or is changed begin elsewhere; all of them are paused, resumed and cancelled as one.
+"""Sweeps: every branch has the weights of the same run trained alone, and common steps are trained once, also when bitd and workers are
+killed; branches whose parent fails or is changed begin elsewhere; a sweep is paused, resumed and cancelled as a whole.
 
 The seed is printed; BIT_SEED=N repeats it. BIT_KILLS=N kills more often.
 """
@@ -37,7 +37,7 @@ def study(d, **changes):
 
 
 class Sweep:
-    """Asked for by its own request: again with the same id it is the sweep that there is."""
+    """A sweep submitted with a fixed request id: asking again with the same id returns the existing sweep."""
 
     def __init__(self, d, spec, *args):
         self.d, self.args = d, (spec, "--request-id", "study", *args)
@@ -56,7 +56,7 @@ class Sweep:
         return self.d.ctl("sweep", *self.args, "-q", "--wait")[0]
 
     def change(self, what, request="r"):
-        """Paused, resumed, cancelled or forgotten as one: a SweepChangeRequest. What refuses it, or nothing."""
+        """Send a SweepChangeRequest: pause, resume, cancel or remove the sweep. Returns the text of a refusal, or ""."""
         kind = ("pause", "resume", "cancel", "remove").index(what) + 1
         body = b"".join([field(1, self.id.encode()), field(2, f"{what}-{request}".encode()), field(3, kind)])
         with socket.socket(socket.AF_UNIX) as s:
@@ -69,7 +69,7 @@ class Sweep:
 
 
 def until(what, limit=300):
-    """What a sweep does by itself has no event of a run to wait for: it is asked."""
+    """Poll, because a sweep's own actions have no event of a run to wait for."""
     deadline = time.monotonic() + limit
     while not (found := what()):
         assert time.monotonic() < deadline, f"not within {limit} s"
@@ -78,13 +78,13 @@ def until(what, limit=300):
 
 
 def end_of(d, run):
-    """Weights, and the chain of all steps."""
+    """(weights digest, last step, its chain over all steps)"""
     steps = [e["step"] for e in d.events(run, True) if "step" in e]
     return d.status(run)["weights_digest"], steps[-1]["step"], steps[-1]["link"]
 
 
 def alone(branches, sets, changes):
-    """Each of them as a run of its own, from step 1."""
+    """end_of() of each branch, trained as a separate run from step 1."""
     with fixture.Daemon("slots = 2\n") as d:
         spec = study(d, **changes)
         runs = [d.submit(spec, *(word for s in (*sets, *b["set"]) for word in ("--set", s))) for b in branches]
@@ -108,7 +108,7 @@ def kill_worker(d, rng):
 
 
 def check_trained_once(d, s):
-    """Over all journals, each step of each run was done, or done again as it was; together they are the steps that were planned."""
+    """Assert that each run has its planned steps, together as many as the sweep planned, and that no run was made twice."""
     total = 0
     for b in s["branch"]:
         steps = {e["step"]["step"] for e in d.events(b["run"], True) if "step" in e}
@@ -146,7 +146,7 @@ def every_branch_as_alone():
 
 
 def ramps_and_lengths():
-    """What else branches may have otherwise: how the codes take over, where the rate decays, and how long they are. With evaluations."""
+    """Branches that differ in the ramp, the decay of the rate, and so in their parents; with evaluations."""
     sets = ["schedule.shape=WSD", "phases.switch.at_step=12"]
     with fixture.Daemon("slots = 2\n") as d:
         sweep = Sweep(d, study(d, eval_every=4), "--vary", "phases.switch.ramp_steps=0,6", "--vary",
@@ -159,7 +159,7 @@ def ramps_and_lengths():
 
 
 def a_guard_that_looks_back():
-    """What a step is held against lies in the steps before it, the parent's among them: the same steps are skipped."""
+    """The guard compares a step with those before it, also with the parent's: branches skip the same steps as runs trained alone."""
     sets = ["guard.spike=SKIP_STEP", "guard.loss_sigmas=0.5", "guard.norm_sigmas=0.5", "guard.window=16", "guard.most=40",
             "guard.settle_steps=0", "schedule.steps=48"]
     with fixture.Daemon("slots = 2\n") as d:
@@ -174,7 +174,7 @@ def a_guard_that_looks_back():
 
 
 def a_state_file_that_was_not_written():
-    """bitd ended after a run was made, and before the sweep knew of it: as it was at the submission, nothing is made twice."""
+    """bitd ended after it made a run and before it saved the sweep's state: with the state of the submission, no run is made twice."""
     with fixture.Daemon("slots = 2\n") as d:
         sweep = Sweep(d, study(d), *AT, "--paused")
         path = os.path.join(d.state, "sweeps", sweep.id, "state.pb")
@@ -231,7 +231,7 @@ def paused_resumed_and_cancelled_as_one():
             d.ctl("wait", first["run"], "--for", "state=paused", check=True)
         assert sweep.ask()["state"] == "paused" and sweep.branch("at_step=12")["state"] == "paused"
         assert sweep.change("pause") == "", "asked again, it is what it was"
-        d.ctl("resume", first["run"], "--no-wait", check=True)  # alone: what it is the trunk of stays held
+        d.ctl("resume", first["run"], "--no-wait", check=True)  # only this run: the branches after it stay paused
         with d.held_no_more():
             d.finish(first["run"])
         assert sweep.branch("at_step=12")["run"] is None
@@ -256,7 +256,7 @@ def paused_resumed_and_cancelled_as_one():
 
 
 def a_branch_that_fails():
-    """A rate that no weights survive: its branches fail, the trunk among them, and are named wherever the sweep's end is told."""
+    """Branches with a rate that ends in NaN fail, the trunk among them, and are named wherever the sweep's end is reported."""
     sets = ["guard.nan=STOP", "schedule.peak_lr=1"]
     with fixture.Daemon("slots = 2\n") as d:
         sweep = Sweep(d, study(d), "--vary", "phases.switch.at_step=8,12", "--vary", "phases.switch.lr_factor=1000,1e-3", "--set", sets[0], "--set", sets[1])

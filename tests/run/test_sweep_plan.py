@@ -46,7 +46,7 @@ def the_plan():
         assert second["label"] == "at_step=10 optimizer=KEEP seed=2" and second["seed"] == 2 and second["parent"] == 5, second
         assert second["set"][-1] == "data.seed=8" and plan["branch"][0]["parent"] is None, second
         assert d.ctl("sweep", "-q", "--dry-run", sweep, check=True)[1] == ""
-        # From another folder, the specification's own paths lead where they lead.
+        # Relative paths in the specification are resolved from its own folder, wherever bitctl runs.
         out = d.ctl("sweep", "--dry-run", os.path.join(d.dir, "run.txtpb"), "--vary", "schedule.peak_lr=1e-3,2e-3", check=True)[1]
         assert "2 runs, 80 steps alone, 80 planned\n" in out, out
         assert d.ctl("ps", "-a", "-q", check=True)[1] == "", "a dry run makes none"
@@ -75,7 +75,7 @@ def mistakes():
         said([with_run(d, SWEEP.replace("label", "lable"))], 64, "when.sweep:4:10:", "did you mean label?")
         said([with_run(d, "seeds: 2")], 64, "of which run?")
         said([with_run(d, SWEEP + "run { }")], 64, "one of the two")
-        # A specification with a mistake of its own has it in its own file; one within the sweep's file in that.
+        # A mistake in the specification is reported with that file's line; one in the sweep's inline run with the sweep's line.
         sweep = with_run(d)
         with open(os.path.join(d.dir, "run.txtpb"), "a") as f:
             f.write("shard: true\n")

@@ -1,4 +1,4 @@
-"""A sweep's id and name where a run's may stand: status, top, pause, resume, wait, cancel, rm; followed; exit codes; completion."""
+"""A sweep's id and name in place of a run's: status, top, pause, resume, wait, cancel, rm; --follow; exit codes; completion."""
 import json
 import os
 import subprocess
@@ -94,7 +94,8 @@ def removed_with_its_runs():
 
 
 def shown_and_submitted_again():
-    """The same runs, to the specification: with a single branch that has not what the others vary, seeds, and another folder."""
+    """`show` of a sweep, submitted again from another folder, gives the same specifications: with seeds and a branch without the
+    varied fields."""
     with fixture.Daemon() as d:
         spec = d.spec(ranks=1)
         folder, again = os.path.dirname(spec), os.path.join(tempfile.mkdtemp(dir=d.dir), "again.sweep")

@@ -1,4 +1,4 @@
-"""Branches side by side: means, spikes and recoveries are numpy's, and the order's significance is SciPy's."""
+"""Tables of branches: means, spikes and recoveries equal numpy's, and the significance of the order equals SciPy's."""
 import csv
 import io
 import itertools
@@ -24,7 +24,7 @@ def table(d, *args, code=0):
 
 
 def branches(d):
-    """label -> runs: a 16-bit one, one switched, and one switched with its moments reset, of three seeds each."""
+    """label -> runs of three seeds: 16-bit only, switched, and switched with the moments reset."""
     runs = {"plain": [], "keep": [], "reset": []}
     for seed in SEEDS:
         more = ["--set", f"model.init_seed={seed}", "--set", f"data.seed={seed}"]
@@ -56,7 +56,7 @@ def first(which):
 
 
 def measures(d, runs, last, smooth):
-    """label -> measure -> value of each run, None where it has none or it never came about."""
+    """label -> measure -> value of each run, None where it has none or never recovered."""
     out = {}
     trunks = [losses(d, run) for run in runs["plain"]]
     for label, of in runs.items():
@@ -96,7 +96,7 @@ def check_measures(got, want):
 
 
 def check_order(got, want, by):
-    """Every pair, by ttest_rel; Holm by hand."""
+    """Compare every pair with ttest_rel, and with Holm's correction computed here."""
     expected = {}
     for a, b in itertools.combinations(want, 2):
         low, high = sorted((a, b), key=lambda label: numpy.mean(want[label][by]))
@@ -145,7 +145,7 @@ def over_seeds():
         keep = next(r for r in rows if r["branch"] == "keep" and r["measure"] == "held")
         assert near(float(keep["mean"]), numpy.mean(measures(d, runs, 50, 10)["keep"]["held"])) and keep["unit"] == "loss"
 
-        # other pairings: seeds that only one has, no seed in common, one run
+        # other pairings: seeds that only one side has, no common seed, a single run
         got = json.loads(table(d, *runs["keep"], *runs["reset"][:2], "--json"))["order"][0]
         assert got["test"] == "paired" and got["count"] == 2 and got["freedom"] == 1, got
         sides = [f"{r}=a" for r in runs["keep"][:2]] + [f"{runs['plain'][2]}=b", f"{runs['reset'][2]}=b"]
@@ -184,7 +184,7 @@ def a_sweep_is_its_branches():
         spec = d.spec(name="when", steps=16, at_step=8, ranks=1)
         sweep = d.ctl("sweep", spec, "--vary", "phases.switch.at_step=8,12", "--seeds", "2", "--name", "when", "-q", check=True)[1].strip()
         runs = d.ids()
-        while len(runs) < 4:  # a branch is there when its parent has come so far
+        while len(runs) < 4:  # a branch exists only once its parent has reached the fork
             d.wait(runs[-1])
             runs = d.ctl("ps", "-a", "-q", "--where", f"sweep={sweep}", check=True)[1].split()
         for run in runs:

@@ -1,4 +1,5 @@
-"""Downstream tasks in the loop: their scores beside scikit-learn's formulas and `bitworker score`, through kills and pauses, and what is refused."""
+"""Downstream tasks during training: their scores against scikit-learn's formulas and `bitworker score`, through kills and pauses; and
+what is refused."""
 import json
 import os
 import pty
@@ -11,7 +12,7 @@ from tasks import MODEL, TASKS, after_parts, evals, items_of, make_requests, res
 from wire_bytes import body, crc32c, fields, put_varint
 
 def score(task, values):
-    """As scikit-learn and OLMo's ICLMetric say it, of a sum for each item."""
+    """(score, chosen answers) of a task, by the formulas of scikit-learn and OLMo's ICLMetric, from a sum for each item."""
     metric, choices, documents = TASKS[task]
     items = list(items_of(task))
     values = [v / len(i["continuation"].strip()) if metric == "len_norm" else v for v, i in zip(values, items, strict=True)]
@@ -37,7 +38,7 @@ def scores_are_what_they_should_be():
             assert result["documents"] == TASKS[key[1]][2] and result["not_finite"] == 0, result
             assert result["classes"] == (key[1] == "yes"), result
         checkpoint = os.path.join(d.state, "runs", run, "checkpoints", "step-00000006")
-        for task in TASKS:  # what the loop said of step 6 is what its checkpoint says, to the bit
+        for task in TASKS:  # the scores in training after step 6 equal the checkpoint's, to the bit
             out = subprocess.run([d.worker, "score", "--checkpoint", checkpoint, "--precision", "both", "--set", "launch.backend=CPU",
                                   os.path.join(folder, task + ".requests")], capture_output=True, text=True, check=True).stdout
             lines = [json.loads(line) for line in out.splitlines()]
@@ -52,7 +53,7 @@ def scores_are_what_they_should_be():
 
 
 def items(d, run, *args):
-    """The lines of `tasks --items`, as (step, task, precision) -> lines."""
+    """(step, task, precision) -> lines of `tasks --items`."""
     by = {}
     for line in d.ctl("tasks", run, "--items", *args, check=True)[1].splitlines():
         item = json.loads(line)
@@ -66,7 +67,7 @@ def items_are_what_the_score_is_of():
         folder = make_requests(d)
         run = submit(d, folder)
         d.finish(run)
-        for task in TASKS:  # they are the journal's
+        for task in TASKS:  # the items come from the journal
             os.remove(os.path.join(folder, task + ".requests"))
         found, values, every = results(d, run), sums(d, run), items(d, run, "--steps")
         assert every.keys() == found.keys(), every.keys()
@@ -90,7 +91,7 @@ def items_are_what_the_score_is_of():
 
 
 def forget_items(path):
-    """A journal as a bitd wrote it that kept no items."""
+    """Rewrite the journal as an older bitd wrote it, without items."""
     with open(path, "rb") as f:
         data = f.read()
     out, at = b"", 0
@@ -126,7 +127,7 @@ def a_run_of_before_has_no_items_and_says_so():
 
 
 def ranks_change_no_sum():
-    """Of the same weights: a learning rate that moves none of them."""
+    """The weights are the same for each number of ranks, because the learning rate is too small to change any."""
     with fixture.Daemon("slots = 3\n") as d:
         folder = make_requests(d)
         origin = d.submit(d.spec(name="origin", steps=6, at_step=5, every=0), *MODEL)
@@ -212,7 +213,7 @@ def a_pause_inside_goes_on_where_it_was():
 
 
 def status_says_how_far_an_evaluation_is():
-    """Of a run that is paused in the middle: then it stands still."""
+    """The run is paused in the middle of an evaluation, so that its progress does not change."""
     with fixture.Daemon(hold_parts=True) as d:
         folder = make_requests(d)
         run = submit(d, folder, name="paused")
@@ -232,7 +233,7 @@ def status_says_how_far_an_evaluation_is():
         assert f"{told['items']} of {told['of_items']} items" in page and f"of all tasks {told['all_items']} of {told['of_all_items']}" in page, page
         d.process.terminate()
         d.process.wait()
-        d.start()  # the journal has it all
+        d.start()  # all of it must be in the journal
         assert d.status(run)["scoring"] == told
         d.ctl("resume", run, check=True)
         with d.held_no_more():
@@ -251,7 +252,7 @@ def follow_shows_it_on_a_terminal():
         while True:
             try:
                 more = os.read(screen, 65536)
-            except OSError:  # nobody has the other end any more
+            except OSError:  # the other end is closed
                 break
             text += more
         assert p.wait() == 0, text

@@ -1,4 +1,4 @@
-"""What a run leaves for TensorBoard, read by TensorBoard's own reader and its hparams plugin: skipped where Python has no tensorboard."""
+"""A run's files for TensorBoard, read by TensorBoard's own reader and its hparams plugin; skipped where Python has no tensorboard."""
 import contextlib
 import functools
 import json
@@ -21,7 +21,7 @@ except ImportError as e:
 
 @contextlib.contextmanager
 def board(logdir, *options):
-    """A tensorboard on a port of its own; yields what asks it for JSON."""
+    """A tensorboard on a free port; yields a function that requests JSON from it."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -30,7 +30,7 @@ def board(logdir, *options):
 
     def ask(path, body=None, until=bool, seconds=300):
         end = time.monotonic() + seconds
-        while True:  # until it has read the files, of which it tells nobody
+        while True:  # until it has read the files: it has no event for that
             try:
                 data = None if body is None else json.dumps(body).encode()
                 request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", data, {"Content-Type": "application/json"})
@@ -53,7 +53,7 @@ def board(logdir, *options):
 
 @functools.lru_cache
 def sweep():
-    """Two runs through the switch that differ in three things, and one that lost a worker on the way."""
+    """Two runs through the switch that differ in three fields, and one that lost a worker on the way."""
     d = fixture.Daemon(hold=(14,))
     d.start()
     with d.held_no_more():
@@ -69,7 +69,7 @@ def sweep():
 
 
 def read(name):
-    """Its own reader, with every point."""
+    """The run's curves by TensorBoard's own reader, with every point."""
     accumulator = event_accumulator.EventAccumulator(os.path.join(sweep().state, "tensorboard", name),
                                                      size_guidance={event_accumulator.SCALARS: 0})
     accumulator.Reload()
@@ -97,7 +97,7 @@ def a_lost_worker_leaves_no_step_out_and_none_twice():
 
 
 def the_table_of_runs_can_be_sorted():
-    """By what the three differ in, and by the losses that they ended with; told by either of TensorBoard's readers."""
+    """Sortable by the fields in which the three runs differ and by their final losses, with either of TensorBoard's readers."""
     d = sweep()
     for options in ((), ("--load_fast=false",)):
         with board(os.path.join(d.state, "tensorboard"), *options) as ask:

@@ -22,12 +22,12 @@ FIELDS = "state|step|phase|loss|speed|step time|codes|checkpoint|held out|resume
 
 
 class Terminal:
-    """A command in a terminal of its own; the shell waits after it, so that what it left can be read."""
+    """A command in its own terminal; the shell waits after it, so that its output stays on the screen."""
 
     count = 0
 
     def __init__(self, d, columns, rows, command):
-        Terminal.count += 1  # a server of its own: the one before may not have ended
+        Terminal.count += 1  # a new tmux server, because the previous one may not have ended
         self.tmux = ["tmux", "-u", "-S", os.path.join(d.dir, f"tmux-{Terminal.count}"), "-f", "/dev/null"]
         self.columns, self.rows = columns, rows
         env = {**os.environ, "TERM": "screen", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
@@ -46,7 +46,7 @@ class Terminal:
         return out.rstrip("\n").split("\n")
 
     def check_unwrapped(self):
-        """tmux knows which lines went on in the next row."""
+        """Assert that no line was wrapped; tmux can join the rows of a wrapped line."""
         lines, joined = self.screen(history=True), self.screen(history=True, joined=True)
         wrapped = [line.rstrip() for line in joined if len(line.rstrip()) > self.columns]
         assert len(lines) == len(joined) and not wrapped, f"{self.columns}x{self.rows}: these wrapped: {wrapped}"
@@ -55,7 +55,7 @@ class Terminal:
         subprocess.run([*self.tmux, "send-keys", name], check=True)
 
     def until(self, pattern, history=False, seconds=300):
-        """The screen once it shows that. tmux has no event for it."""
+        """Poll the screen until a line matches, and return it: tmux has no event for that."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             lines = self.screen(history)
@@ -110,7 +110,7 @@ def following_prints_a_line_an_event():
             assert "EXIT 0" in lines, lines
             assert not [line for line in lines if "tokens/s" in line and "left" in line], "\n".join(lines)
             events = len(d.events("@last"))
-            # an event and a line of the summary may take several rows where the terminal is narrow
+            # on a narrow terminal an event or a line of the summary may take several rows
             assert len(lines) < 3 * events + 60, f"{len(lines)} lines of {events} events and 400 steps"
 
 
@@ -183,7 +183,7 @@ def nothing_wraps():
             with Terminal(d, columns, rows, f"cd {d.dir}; {d.bitctl} check dry.txtpb {bad}") as t:
                 t.until("^EXIT 64", history=True)
                 t.check_unwrapped()
-            page = joined[next(i for i, line in enumerate(joined) if line.startswith("parameters")):]  # the specification has paths
+            page = joined[next(i for i, line in enumerate(joined) if line.startswith("parameters")):]  # the specification before it has long paths
             assert all(len(line) <= columns for line in page) and any("ramp" in line for line in page), "\n".join(page)
         whole = d.ctl("ps", "-a", check=True)[1]
         assert "a-run-with-a-name-of-some-length" in whole, f"off a terminal nothing is cut: {whole}"
@@ -191,7 +191,7 @@ def nothing_wraps():
 
 
 def help_fits_a_terminal():
-    """All but its examples, which are copied from it in one piece."""
+    """All lines fit except examples, which are never broken so that they can be copied."""
     with fixture.Daemon() as d:
         verbs = re.findall("^  ([a-z]+)  ", d.ctl("help", check=True)[1], re.M)
         assert {"submit", "export", "help"} <= set(verbs), verbs

@@ -1,5 +1,5 @@
-"""deploy/to_mlflow.py and to_wandb.py: every step and evaluation once, also when they were killed in the middle. The trackers are stand-ins;
-with the real ones they were run by hand."""
+"""deploy/to_mlflow.py and to_wandb.py: every step and evaluation is sent once, also when they are killed in the middle. The trackers are
+stand-ins; the real ones were tested by hand."""
 import functools
 import json
 import os
@@ -38,7 +38,7 @@ def kept(script):
 
 
 def check(points):
-    """Name and step of every number."""
+    """Assert that the points (name, step, value) are complete, without duplicates, and right."""
     losses = daemon().losses("told")
     assert sorted(s for key, s, _ in points if key == "train/loss") == list(range(1, 25)), points
     for key, step, value in points:

@@ -1,6 +1,6 @@
-"""A bitd that serves a group: who may do what to whose run, and that nobody reads through it what he may not read himself.
+"""A bitd that serves a group: who may do what to whose run, and that no user can read files through bitd that he may not read himself.
 
-Runs as root, for each part is played by a user of its own; skips otherwise.
+Needs root, because each part is played by a real user; skipped otherwise.
 """
 import contextlib
 import grp
@@ -39,7 +39,7 @@ def run_as(uid, *args):
 
 @contextlib.contextmanager
 def acting_as(uid):
-    """What is connected meanwhile is this user's."""
+    """Within this context connections are made as this user."""
     before = os.getgroups()
     os.setgroups(GROUPS[uid])
     os.setegid(uid)
@@ -53,7 +53,7 @@ def acting_as(uid):
 
 
 def call_as(uid, function, *args):
-    """What it returns, a text, in a process that cannot go back."""
+    """Call a function in a child process that has irrevocably become this user, and return its text."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -117,7 +117,7 @@ class Service:
         self.start()
 
     def start(self):
-        inherited = os.open("/dev/null", os.O_RDONLY)  # as whoever starts it may have one open
+        inherited = os.open("/dev/null", os.O_RDONLY)  # an inherited descriptor, as a starting program may leave one open
         self.log = open(os.path.join(self.dir, "log"), "ab")
         self.process = subprocess.Popen(
             [BITD, "--state", self.state, "--socket", self.socket, "--group", USERS, "--set", f"admin_group={ADMINS}",
@@ -191,7 +191,7 @@ def a_shared_run_is_the_groups_to_stop():
 
 
 def a_name_means_ones_own_run():
-    """Whatever others call theirs: no command of mine turns to another's run because of a name that he chose."""
+    """A user's command never acts on another user's run because of the name which that user chose."""
     with Service() as s:
         train = {uid: s.tokens(f"alice/{uid}.npy", uid, 0o644) for uid in (ALICE, BOB)}
         mine = expect(s.submit(ALICE, train[ALICE], "--paused", "--name", "prod"), 0)
@@ -211,7 +211,7 @@ def a_name_means_ones_own_run():
         assert json.loads(expect(s.ctl(ALICE, "status", "prod", "--json"), 0))["run"] == third, "the newest, when all have ended"
         only = expect(s.submit(BOB, train[BOB], "--paused", "--name", "only"), 0)
         assert json.loads(expect(s.ctl(CAROL, "status", "only", "--json"), 0))["run"] == only, "one of that name is enough"
-        # @last is his own, or nobody's; and the others' run is untouched.
+        # @last is the user's own newest run, or none; runs of others stay untouched.
         said = expect(s.ctl(CAROL, "cancel", "@last"), 102, f"no run is yours (uid {CAROL}), and '@last' is", f"others is {only}")
         expect(s.ctl(0, "status", "@last"), 102, "no run is yours (uid 0)")
         assert json.loads(expect(s.ctl(BOB, "status", only, "--json"), 0))["state"] == "paused", said
@@ -219,13 +219,13 @@ def a_name_means_ones_own_run():
             expect(s.ctl(ALICE, verb[0], *verb[1:], only, *(["1"] if verb[0] == "ckpt" else [])), 77, f"uid {ALICE} may not")
         for name in ("r1", "r99", "r007"):
             expect(s.submit(BOB, train[BOB], "--paused", "--name", name), 64, "would be taken for a run's id")
-        # A client of his own, which checks nothing.
+        # A client that skips bitctl's checks.
         refused = call_as(BOB, hostile.submit_named, s.socket, "r99")
         assert "would be taken for a run's id" in refused, refused
         expect(s.submit(BOB, train[BOB], "--paused", "--name", "@last"), 64, "may hold letters")
         for run in (his, only):
             expect(s.ctl(BOB, "cancel", run), 0)
-        # Old runs: his own; everybody's only for who may, and says so.
+        # prune removes the user's own runs; with --all-users, which only admins may use, those of all users.
         def pruned(who, *more):
             return sorted(json.loads(line)["run"] for line in expect(s.ctl(who, "prune", "--keep", "0", "-n", "--json", *more), 0).splitlines())
         assert pruned(BOB) == sorted([his, only]), pruned(BOB)
@@ -244,10 +244,10 @@ def what_one_may_not_read_is_not_read_for_him():
         expect(s.submit(BOB, private, "--dry-run"), 77, "Permission denied")
         expect(s.submit(BOB, mine, more=f'eval {{ set {{ name: "x" path: "{mine}" path: "{private}" }} }}'), 77, private)
         expect(s.submit(ALICE, os.path.join(s.dir, "alice/none.npy")), 77, "No such file")
-        hidden = s.tokens("alice/hidden.npy", ALICE, 0o600)  # hers to read, and not the service's
+        hidden = s.tokens("alice/hidden.npy", ALICE, 0o600)  # readable for her, not for the service
         expect(s.submit(ALICE, hidden), 77, "token file", "hidden.npy", "Permission denied")
         expect(s.submit(BOB, mine, "--set", f"model.init_from={s.dir}/alice"), 77, "model.init_from", "no checkpoint below")
-        expect(s.submit(0, private, "--paused"), 0)  # root reads what it wants
+        expect(s.submit(0, private, "--paused"), 0)  # root may read everything
 
 
 def a_path_that_comes_to_name_another_file_ends_the_run():
@@ -260,7 +260,7 @@ def a_path_that_comes_to_name_another_file_ends_the_run():
         stat = os.stat(mine)
         os.unlink(mine)
         os.symlink(private, mine)
-        os.utime(private, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the same size and time: only the inode tells
+        os.utime(private, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the same size and time: only the inode differs
         expect(s.ctl(ALICE, "resume", run, "--no-wait"), 0)
         code, out, err = s.ctl(ALICE, "wait", run)
         status = s.ctl(ALICE, "status", run)[1]
@@ -280,7 +280,7 @@ def who_proves_something_else_proves_nothing():
             assert why in said, (way, said)
         expect(s.ctl(BOB, "ps"), 0)
         after = len(os.listdir(f"/proc/{s.process.pid}/fd"))
-        assert after <= before + 1, (before, after)  # none of theirs is left
+        assert after <= before + 1, (before, after)  # none of the clients' descriptors is left open
 
 
 def children_of(pid):
@@ -311,13 +311,13 @@ def who_proves_with_what_closes_slowly_waits_for_himself_alone():
         s.process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, s.process.pid, os.WSTOPPED)
         hostile.prove_with(proves, slow.fileno())
-        slow.close()  # so bitd takes the last one
+        slow.close()  # so bitd holds the last descriptor
         s.process.send_signal(signal.SIGCONT)
         expect(s.submit(ALICE, mine, "--paused"), 0)  # while nobody reads the other end
         expect(s.ctl(BOB, "ps"), 0)
         said = proves.recv(65536)[28:].decode(errors="replace")
         assert "did not prove what it may read in time" in said, said
-        assert proves.recv(1) == b""  # and that was all for it
+        assert proves.recv(1) == b""  # then bitd closes the connection
         with acting_as(BOB):
             again = hostile.asked(s.socket, mine)
         other_end.close()
@@ -343,7 +343,7 @@ def what_lies_beside_a_file_needs_the_same_right():
             expect(got, 77, f"uid {BOB} may not read {beside}: Permission denied")
             assert SECRET not in "".join(map(str, got)), got
         os.unlink(beside)
-        s.write("bob/dataset.json", SECRET)  # his own: even then an error has nothing of it
+        s.write("bob/dataset.json", SECRET)  # his own file: even then an error does not quote it
         got = s.submit(BOB, mine)
         expect(got, 65, "dataset.json:1:")
         assert SECRET not in got[2], got
@@ -390,7 +390,7 @@ def a_model_begins_from_what_its_submitter_may_read():
         os.symlink(own, link)
         first, second = (expect(begin(s, BOB, train, link, "--paused"), 0) for _ in range(2))
         os.unlink(link)
-        os.symlink(hers, link)  # it is the file that was shown, and not the link, that is begun from
+        os.symlink(hers, link)  # the run begins from the file shown at the submission, not from the link's new target
         expect(s.ctl(BOB, "resume", first, "--no-wait"), 0)
         expect(s.ctl(BOB, "wait", first, "--for", "step=1"), 0)
         expect(s.ctl(BOB, "cancel", first), 0)
@@ -427,7 +427,7 @@ def what_is_evaluated_is_what_its_submitter_may_read():
 
 
 def shards(s, folder, mode):
-    """In Hugging Face's form, two files and an index."""
+    """Write a model in Hugging Face's format: two files and an index."""
     block = "model.layers.0."
     names = {"model.embed_tokens.weight": (512, 32), block + "mlp.down_proj.weight": (32, 64)}
     names |= {f"{block}self_attn.{p}_proj.weight": (32, 32) for p in "qkvo"}
@@ -507,7 +507,7 @@ def others_pass_to_slurm_what_the_settings_name():
 
         def dry(uid, slurm):
             path = s.write("run.txtpb", SPEC.format(train=mine, more="", launch=SLURM.format("SBATCH", slurm)))
-            return s.ctl(uid, "submit", path, "--dry-run")  # with -q it says nothing
+            return s.ctl(uid, "submit", path, "--dry-run")  # with -q it would print nothing
 
         wrong = {'env: "LD_PRELOAD=/x/evil.so"': "launch.slurm.env[0]: 'LD_PRELOAD'", 'env: "PATH=/x"': "own user alone",
                  'env: "NCCL_P2P_LEVEL=NVL"': "allow_env", 'srun_arg: "--nice=1"': "allow_srun_arg", 'sbatch_arg: "--mem=1"': "allow_sbatch_arg"}
@@ -576,11 +576,11 @@ def one_user_takes_up_no_others_place():
         expect(s.ctl(ALICE, "cancel", run), 0)
         for wait in waits:
             wait.recv(1)
-        expect(s.ctl(BOB, "ps"), 0)  # who waits for nothing any more makes room
+        expect(s.ctl(BOB, "ps"), 0)  # clients whose wait is over no longer count
 
 
 def a_sweep_reads_what_its_submitter_may_read():
-    """Of every branch: also of files that stand in its assignments, and of those that are looked at for a branch of its own."""
+    """The check covers every branch, also files named in its assignments and files checked when a branch starts."""
     with Service() as s:
         mine, other = s.tokens("alice/t.npy", ALICE, 0o644), s.tokens("alice/u.npy", ALICE, 0o644)
         private = s.tokens("service/private.npy", SERVICE, 0o600)
@@ -626,7 +626,7 @@ def open_for(path):
 
 
 def nobody_reads_the_memory_of_bitd():
-    """It is dumped for nobody, so the kernel keeps even its own user out; what else is that user's is open to him."""
+    """bitd is not dumpable, so the kernel refuses even its own user; that user's other processes are open to him."""
     with Service() as s, subprocess.Popen(["cat"], stdin=subprocess.PIPE, user=SERVICE, group=SERVICE) as other:
         of_another = call_as(SERVICE, open_for, f"/proc/{other.pid}/mem")
         of_bitd = call_as(SERVICE, open_for, f"/proc/{s.process.pid}/mem")

@@ -1,4 +1,4 @@
-"""What is said reads well: nothing twice, one is no plural, paths are plain; in the answers to many mistakes, and in all that verbs show."""
+"""Messages read well: no repetition, no plural for one, clean paths; in the answers to many mistakes and in the output of all verbs."""
 import os
 import re
 import signal
@@ -12,7 +12,7 @@ PLURALS = ("restarts|times|steps|launches|attempts|ranks|threads|files|lines|doc
 
 
 def faults(text):
-    """What is wrong with a text, or nothing."""
+    """Yields what is wrong with a text."""
     for line in text.splitlines():
         parts = [part.strip().rstrip(".") for part in line.split(": ")]
         for part in parts:
@@ -99,7 +99,7 @@ def what_bitd_says_when_it_does_not_start():
 
 
 def what_verbs_show():
-    """Of a run that was paused, lost a worker, and was cancelled."""
+    """Output about a run that was paused, lost a worker, and was cancelled."""
     with fixture.Daemon(hold=(6, 9)) as d:
         run = d.submit(d.spec(name="shown", steps=2000, at_step=1000, every=0, ranks=1))
         d.wait(run, "--for", "step=5")

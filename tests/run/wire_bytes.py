@@ -1,4 +1,4 @@
-"""Files of messages taken apart and put together again, as an earlier version had written them."""
+"""Takes files of protobuf messages apart and rebuilds them as an earlier version wrote them."""
 
 
 def crc32c(data):

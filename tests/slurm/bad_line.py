@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A cable that loses and delays: frames between a network device and a new one (a tap), some dropped and some late.
+"""A cable that loses and delays frames: connects a network device to a new tap, drops some frames and delays others.
 
     bad_line.py DEVICE TAP LOSS_PERCENT DELAY_MS SEED
 
-What kernels with sch_netem do in the kernel, for those without. Both directions lose; what comes out of DEVICE is delayed, as
-netem on the other end of its cable would do. Frames keep their offload headers (checksums not yet made, segments not yet cut),
-so that a dropped frame may be many packets: a line that is rather worse than it says. Prints "up" when the tap is there, and on SIGTERM how
+For kernels without sch_netem, which does this in the kernel. Frames are lost in both directions; those from DEVICE are delayed, as
+netem on the other end of its cable would do. Frames keep their offload headers (no checksums yet, not yet segmented), so that a
+dropped frame may be many packets and the line is somewhat worse than requested. Prints "up" when the tap exists, and on SIGTERM how
 many frames it saw and dropped.
 """
 import collections
@@ -61,7 +61,7 @@ def main():
         try:
             write(frame)
         except OSError:
-            count["refused"] += 1  # a full queue, or a device that is down: lost, as on any cable
+            count["refused"] += 1  # a full queue, or a device that is down: the frame is lost, as on any cable
 
     while not ended:
         wait = max(0.0, late[0][0] - time.monotonic()) if late else 0.5

@@ -1,9 +1,9 @@
-"""A Slurm cluster of several nodes on one machine, in namespaces of its own: nothing of it can be seen from outside, and
-nothing of it outlives the test.
+"""A Slurm cluster of several nodes on one machine, in namespaces of its own: it cannot be seen from outside and leaves nothing
+behind.
 
 The test starts itself again in a private PID, mount and network namespace (`enter`). In there every node is one more
 set of namespaces (network, host name, mounts, processes) at one end of a virtual cable whose other end is in a bridge:
-a node's ranks are no processes of its neighbour, and pulling the cable is a real partition.
+a node cannot see its neighbour's processes, and pulling the cable is a real partition.
 
     the test (login, 10.77.0.254, munged, slurmctld) ── bridge ── n1 (10.77.0.1, slurmd) … nN
 """
@@ -70,7 +70,7 @@ def skip(reason):
 
 
 def enter():
-    """Go on in namespaces of our own, or skip with the reason. To be called before anything else is done."""
+    """Restart the test in private namespaces, or skip with the reason. Must be called first."""
     if os.environ.get("BIT_CLUSTER_ENTERED"):
         return
     missing = [name for name in NEEDED if not shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
@@ -96,11 +96,11 @@ def shell(command, check=True, **more):
     return p
 
 
-PATIENCE = 10  # a machine that does nothing else needs so many times less
+PATIENCE = 10  # factor for a busy machine; `seconds` are those of an idle one
 
 
 def until(what, seconds, say, every=0.02):
-    """Poll a condition that no event tells of. Returns what() once it is true."""
+    """Poll a condition that has no event to wait for. Returns what() once it is true."""
     deadline = time.monotonic() + PATIENCE * seconds
     while True:
         got = what()
@@ -120,7 +120,7 @@ class Node:
         d = self.cluster.dir
         for folder in ("spool", "tmp"):
             os.makedirs(f"{d}/{folder}-{self.name}", exist_ok=True)
-        # The shell is the node's first process: it waits for whatever is left to it, and its end is the node's.
+        # The shell is the node's init process: it reaps orphans, and when it ends the whole node ends.
         script = (f"hostname {self.name}; mount --bind {d}/hosts /etc/hosts; mount -t tmpfs tmpfs /dev/shm; ip link set lo up; "
                   f"echo up; read go; slurmd -f {d}/slurm.conf -N {self.name}; while :; do sleep 3600 & wait $!; done")
         self.process = subprocess.Popen([*UNSHARE, "bash", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -134,7 +134,7 @@ class Node:
         self.process.stdin.flush()
 
     def run(self, command, check=True):
-        """A command on the node itself."""
+        """Run a command on the node."""
         return shell(f"nsenter -t {self.pid} --net --uts --mount --pid bash -c {shlex_quote(command)}", check=check)
 
     def cut(self):
@@ -144,16 +144,16 @@ class Node:
         shell(f"ip link set v{self.number} up")
 
     def deafen(self):
-        """It can still be heard, and hears nobody: what arrives at it is dropped."""
+        """Drop all packets to the node; those from it still arrive."""
         self.run(DROP.format(device="eth0", which=""))
 
     def mute(self):
-        """It hears, and nobody hears it: what arrives from it is dropped."""
+        """Drop all packets from the node; those to it still arrive."""
         shell(DROP.format(device=f"v{self.number}", which=""))
 
     def degrade(self, percent, delay_ms, seed=0):
-        """So many of its packets are lost, in both directions, and what it sends is late: by netem, where the kernel has that, else by
-        bad_line.py between its cable and the bridge. Says which; nothing, and does nothing, where there is no /dev/net/tun either."""
+        """Lose this percentage of the node's packets in both directions and delay those it sends: by netem if the kernel has it,
+        otherwise by bad_line.py between its cable and the bridge. Returns which; "" and does nothing without /dev/net/tun."""
         link, tap = f"v{self.number}", f"t{self.number}"
         loss = f"loss {percent}%"
         if shell(f"tc qdisc add dev {link} root netem {loss}", check=False).returncode == 0:
@@ -169,7 +169,7 @@ class Node:
         return "bad_line.py, as this kernel has no netem"
 
     def mend(self):
-        """The good cable again. Returns what the bad one did."""
+        """Restore the good cable. Returns the statistics of bad_line.py, or ""."""
         self.run("nft flush ruleset; tc qdisc del dev eth0 root 2>/dev/null; true")
         shell(f"nft flush ruleset; tc qdisc del dev v{self.number} root 2>/dev/null; true")
         did = ""
@@ -185,7 +185,7 @@ class Node:
         self.process.wait()
 
     def pids(self, name):
-        """Of its processes of that name, in the test's own numbering."""
+        """Pids of the node's processes of that name, as the test's PID namespace numbers them."""
         pids = []
         space = os.readlink(f"/proc/{self.pid}/ns/pid")
         for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -217,10 +217,10 @@ class Cluster:
     def configure(self):
         gres = f" Gres=gpu:{self.gpus}" if self.gpus else ""
         self.write("slurm.conf", CONFIG.format(dir=self.dir, net=NET, nodes=self.count, cpus=self.cpus, gres=gres))
-        self.write("cgroup.conf", "")  # there, and empty: nothing is to be said about its absence
+        self.write("cgroup.conf", "")  # empty, so that Slurm does not complain about a missing file
         lines = ["AutoDetect=off"]
         for i in range(self.gpus):
-            shell(f"mknod {self.dir}/gpu{i} c 1 3")  # a file that can be opened is all that Slurm wants of a GPU
+            shell(f"mknod {self.dir}/gpu{i} c 1 3")  # Slurm only needs a file that it can open as a GPU
         if self.gpus:
             lines.append(f"NodeName=n[1-{self.count}] Name=gpu File={self.dir}/gpu[0-{self.gpus - 1}]")
         self.write("gres.conf", "\n".join(lines) + "\n")
@@ -273,6 +273,6 @@ class Cluster:
         return shell(command, check=check).stdout
 
     def job(self, number):
-        """What scontrol says of a job, as a dictionary."""
+        """The output of scontrol show job, as a dictionary."""
         out = self.slurm(f"scontrol show job {number} -o", check=False)
         return dict(pair.split("=", 1) for pair in out.split() if "=" in pair)

@@ -1,7 +1,7 @@
 /*
- * Preloaded into ranks: on rank 0 the news that PMIx's first fence is over comes half a second late, while MPI_Init
- * goes on looking at its sockets. Whoever is told meanwhile that rank 0 is ready too, and sends to it, ends it: it has
- * no handler yet. PMIx's own types are not needed, only how many arguments there are.
+ * Preloaded into ranks: on rank 0 the callback of PMIx's first fence comes half a second late, while MPI_Init goes on
+ * polling its sockets. A rank that meanwhile learns that rank 0 is ready, and sends to it, crashes it: rank 0 has no
+ * handler yet. PMIx's own types are not needed, only the number of arguments.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -31,7 +31,7 @@ static void *wait_and_tell(void *unused)
     return NULL;
 }
 
-/* On a thread of its own: PMIx's must go on, or it could not even be asked where the sender is. */
+/* Delays on a separate thread: PMIx's thread must go on, or it could not answer where the sender is. */
 static void tell_late(int status, void *arg)
 {
     pthread_t thread;

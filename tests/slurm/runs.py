@@ -21,7 +21,7 @@ kill_grace = 2
 
 
 class Runs:
-    """Where runs are submitted to: a state folder, a configuration, and bitd wherever the test starts it."""
+    """A state folder and a configuration for a bitd that the test starts in a job or on the login node, with helpers to drive it."""
 
     def __init__(self, c, name="bitd", config=""):
         root = local.build_root()
@@ -107,7 +107,7 @@ class InJob(Runs):
                          f"{options} {script}").stdout.strip()
 
     def prepare(self):
-        """What must be there before the job begins."""
+        """Override: makes what must exist before the job begins."""
 
     def facts(self):
         return self.cluster.job(self.job)
@@ -121,9 +121,9 @@ class InJob(Runs):
         return self.job_state(), int(self.facts()["ExitCode"].split(":")[0])
 
     def requeued(self, seconds=60):
-        """Waits until the job is queued again, and spares the test the two minutes that Slurm then holds it."""
+        """Wait until the job is queued again, and cancel the two minutes for which Slurm would hold it."""
         until(lambda: self.job_state() == "PENDING", seconds, "the job is queued again")
-        shell(f"scontrol update JobId={self.job} StartTime=now+2")  # in the same second it would be refused
+        shell(f"scontrol update JobId={self.job} StartTime=now+2")  # an update within the same second would be refused
 
     def __enter__(self):
         self.up()
@@ -179,7 +179,7 @@ def tried(test, c):
 
 
 def main(tests, **of_cluster):
-    """Run the named functions on one cluster, each with a line; exit 1 if one failed."""
+    """Run the functions named on the command line, or all, on one cluster, and print a line for each; exit 1 if one failed."""
     failed = 0
     with cluster.Cluster(**of_cluster) as c:
         for test in tests:

@@ -1,5 +1,5 @@
-"""bitd in a Slurm job, its workers a step of the job: srun and mpirun train to the same bits, and every rank of a node sees all of
-the node's GPUs."""
+"""bitd in a Slurm job, with its workers as a step of the job: srun and mpirun train to the same bits, and every rank of a node sees
+all of the node's GPUs."""
 import os
 import re
 
@@ -40,7 +40,7 @@ def every_rank_sees_all_gpus_of_its_node(c):
 
 
 def srun_takes_nodes_folded_and_from_a_file(c):
-    """As bitd names them: folded, and where they are too many for an argument in a file, a name a line."""
+    """srun accepts node lists as bitd writes them: folded, or, if too long for an argument, in a file with a name a line."""
     names = os.path.join(c.dir, "nodes")
     c.write("nodes", "n1\nn3\n")
     for nodes in ("n[1,3]", names):
@@ -49,7 +49,7 @@ def srun_takes_nodes_folded_and_from_a_file(c):
 
 
 def no_rank_is_sent_to_before_it_is_there(c):
-    """Rank 0 is half a second behind in MPI_Init. With Slurm's own default, for which the user may ask, that ends it."""
+    """Rank 0 is half a second late in MPI_Init. With Slurm's own default, which the user may set, that crashes it."""
     late = os.path.join(local.build_root(), "tests", "slurm", "liblate_rank.so")
     preload = f'env: "LD_PRELOAD={late}"'
     with runs.InJob(c, nodes=3, name="late") as d:

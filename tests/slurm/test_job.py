@@ -1,6 +1,6 @@
-"""A job script that is bitd and one run: its exit code, and what happens when Slurm wants the nodes before the run is done.
+"""A job script of bitd and one run: its exit code, and what happens when Slurm reclaims the nodes before the run is done.
 
-Row 12 of the table that tests/faults prints. BIT_SEED=N repeats a run of the tests; BIT_TIMES=N tells a job to go at N moments.
+Row 12 of the table that tests/faults prints. BIT_SEED=N repeats a run of the tests; BIT_TIMES=N signals a job at N moments.
 """
 import json
 import os
@@ -16,7 +16,7 @@ from runs import shell, until  # noqa: E402
 
 SEED = int(os.environ.get("BIT_SEED", random.SystemRandom().randrange(1 << 32)))
 TIMES = int(os.environ.get("BIT_TIMES", "3"))
-STEPS, EVERY, AT = 600, 40, 100  # enough that a run does not end before Slurm has told its ranks to go
+STEPS, EVERY, AT = 600, 40, 100  # enough that a run does not end before Slurm has signalled its ranks
 undisturbed = {}
 
 
@@ -38,7 +38,7 @@ class RunJob(runs.InJob):
         until(lambda: self.ctl("ps", "-q")[1].strip(), 30, "the run is there")
 
     def after(self):
-        """(status, journal) of the run when bitd has gone with its job: another bitd reads them."""
+        """(status, journal) of the run after bitd has ended with its job, read by another bitd."""
         login = runs.OnLogin(self.cluster, os.path.basename(self.dir) + "-after")
         login.state = self.state
         with login:
@@ -74,7 +74,7 @@ def a_run_that_is_cancelled_fails_the_job(c):
 
 
 def submit_as_a_step_of_the_job(c):
-    """`bitctl submit --wait` in a step beside bitd: 0 for a run that is complete by the journal, and for nothing else."""
+    """`bitctl submit --wait` in a step beside bitd: exit code 0 only for a run that completed according to the journal."""
     with runs.InJob(c, nodes=3, name="step") as d:
         def step(*args):
             path = d.spec(steps=30, every=10, at_step=15)
@@ -95,7 +95,7 @@ def submit_as_a_step_of_the_job(c):
 
 
 def told_to_go(c, name, moment, tell):
-    """One job, told at a moment: the last checkpoint, the requeue, and the same weights in the end."""
+    """Signal one job at a chosen moment: it writes a last checkpoint, is requeued, and ends with the same weights."""
     expected = want(c)
     with RunJob(c, name) as d:
         d.begin()
@@ -115,7 +115,7 @@ def told_to_go(c, name, moment, tell):
         print("row " + json.dumps({"row": 12, "seed": SEED, **figures}), flush=True)
         assert figures["same_weights"], f"weights differ (BIT_SEED={SEED}): {status}"
         assert d.facts()["Restarts"] == "1" and figures["requeued_s"] < 30 * cluster.PATIENCE and lost == 0, (figures, d.facts())
-        if figures["durable_s"] is not None:  # told before training, ranks that have no handler yet end by the signal
+        if figures["durable_s"] is not None:  # signalled before training, ranks without a handler end by the signal
             assert not any("lost" in e for e in events), "it left by itself"
 
 
@@ -150,7 +150,7 @@ def told_while_it_starts(c):
 
 
 def pre_empted(c):
-    """A job of a partition that goes before takes the nodes; the run comes back when it is done."""
+    """A job of a partition of higher priority takes the nodes; the run continues when that job is done."""
     expected = want(c)
     with RunJob(c, "low") as d:
         d.begin()
@@ -183,7 +183,7 @@ def no_srun(c):
 
 
 def no_pmix(c):
-    """Slurm without its PMIx plugin, as a node's own folder of plugins has it."""
+    """Slurm without its PMIx plugin: the node gets a plugin folder that lacks it."""
     with runs.InJob(c, nodes=2, name="no pmix") as d:
         c.node[1].run("P=$(dirname $(find /usr/lib -name mpi_none.so)); mkdir -p /dev/shm/p; cp -a $P/. /dev/shm/p; rm /dev/shm/p/mpi_pmix*; "
                       "mount --bind /dev/shm/p $P")

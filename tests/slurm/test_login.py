@@ -1,4 +1,4 @@
-"""bitd on a login node: runs become jobs in Slurm's queue, and their workers find bitd over TCP."""
+"""bitd on a login node: runs become jobs in Slurm's queue, and their workers connect to bitd over TCP."""
 import os
 import random
 import signal
@@ -37,7 +37,7 @@ def want(c, steps=STEPS):
 
 
 def a_run_waits_in_the_queue(c):
-    """What Slurm says of a job that waits is in the status; the job ends well with the run."""
+    """The status shows Slurm's reason why a job waits; the job completes with the run."""
     full = shell(f"sbatch --parsable --nodes=4 --exclusive --output={c.dir}/full.out --wrap 'sleep 600'").stdout.strip()
     until(lambda: c.job(full).get("JobState") == "RUNNING", 20, "the cluster is full")
     with Login(c, "queue") as d:
@@ -123,7 +123,7 @@ def a_node_is_lost(c):
 
 
 def pre_empted(c):
-    """The job is given up after a last checkpoint, and another one is queued for the run, which is long enough for Slurm to be slow."""
+    """bitd gives the job up after a last checkpoint and queues another one for the run. The run is long enough for a slow Slurm."""
     expected = want(c, 1200)
     with Login(c, "low") as d:
         run = d.begin(steps=1200)
@@ -137,7 +137,7 @@ def pre_empted(c):
 
 def the_command_lines(c):
     with Login(c, "dry") as d:
-        others = jobs(c)  # of the test before, on their way out
+        others = jobs(c)  # those of the previous test that are still ending
         path = d.spec(launcher="SBATCH", ranks=4, instances=8,
                       slurm='nodes: 3 gres: "gpu:2" partition: "main" account: "it\'s us" time_limit: "2:00:00" srun_arg: "--verbose"')
         out = d.ctl("submit", "--dry-run", path, check=True)[1]
@@ -153,7 +153,7 @@ def the_command_lines(c):
 
 
 def refused(c):
-    """What sbatch does not take is said in its own words before anything is submitted, and when it is, once."""
+    """The dry run and the submission print sbatch's own message; if sbatch refuses only at the launch, the run fails without a retry."""
     with Login(c, "refused") as d:
         path = d.spec(launcher="SBATCH", slurm='nodes: 3 partition: "nowhere"')
         for how in (("--dry-run",), ()):
@@ -162,7 +162,7 @@ def refused(c):
         large = d.spec(launcher="SBATCH", slurm="nodes: 7", ranks=7, instances=14)
         code, out, err = d.ctl("submit", "--dry-run", large)
         assert code == 0 and "with the nodes that Slurm has now" in out + err, (code, out, err)
-    # A partition that goes between the submission and the launch.
+    # A partition that is deleted between the submission and the launch.
     shell("scontrol create PartitionName=brief Nodes=ALL MaxTime=INFINITE State=UP")
     with Login(c, "gone") as d:
         first = d.begin(steps=4000)

@@ -1,6 +1,6 @@
-"""The launcher's side on a cluster of eight nodes: placed two ranks a node by srun, and two nodes lost at the same moment.
+"""The launcher's side on a cluster of eight nodes: srun places two ranks on each node, and two nodes are lost at the same moment.
 
-How many ranks bitd's own side takes is tests/daemon/test_fleet.c's.
+tests/daemon/test_fleet.c tests how many ranks bitd itself can serve.
 """
 import os
 import re
@@ -26,7 +26,7 @@ def two_ranks_a_node_on_eight_nodes(c):
 
 
 def two_nodes_lost_at_once_cost_one_launch(c):
-    """Both are known to be gone when the first is found to be, so that the next launch is on six that live."""
+    """When the first loss is detected the other node is known to be gone, too, so that the next launch uses the six live ones."""
     with runs.InJob(c, nodes=NODES, name="lost", config="heartbeat_timeout = 3\nfence_timeout = 8\n") as d:
         run = d.submit(d.spec(ranks=6, instances=12, micro=1, steps=60, at_step=30, every=10))
         d.reach(run, 12)

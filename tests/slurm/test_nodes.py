@@ -1,8 +1,8 @@
-"""Nodes that are lost, cut off for a moment, or heard in one direction only, while a run trains on them.
+"""Nodes that are lost, cut off for a moment, or reachable in one direction only, while a run trains on them.
 
 Rows 5 to 7 of the table that tests/faults prints. Each test prints its figures as one line of JSON after "row": seconds from the
-fault to the journal's record of the loss and to the first step trained again, steps that were done twice, and whether the final
-weights are an undisturbed run's. BIT_SEED=N repeats a run of the tests, BIT_BAD_LINE_S=600 has the bad line for ten minutes.
+fault to the journal's record of the loss and to the first step trained again, steps that were trained twice, and whether the final
+weights equal an undisturbed run's. BIT_SEED=N repeats a run of the tests, BIT_BAD_LINE_S=600 keeps the bad line for ten minutes.
 """
 import json
 import os
@@ -19,7 +19,7 @@ from runs import until  # noqa: E402
 
 SEED = int(os.environ.get("BIT_SEED", random.SystemRandom().randrange(1 << 32)))
 STEPS, EVERY, AT = 200, 25, 100
-BESIDE = 10  # steps trained while a checkpoint is written, which a rank that is lost then leaves half
+BESIDE = 10  # steps trained while a checkpoint is written; if a rank is lost then, that checkpoint stays incomplete
 CONFIG = "heartbeat_timeout = 2\nfence_timeout = 8\n"
 undisturbed = {}
 
@@ -33,7 +33,7 @@ class Training(runs.InJob):
 
     def begin(self, rng):
         self.run = self.submit(self.spec(steps=STEPS, every=EVERY, at_step=AT, **self.of))
-        step = rng.randrange(10, STEPS - 100)  # so that it has not ended when the fault comes
+        step = rng.randrange(10, STEPS - 100)  # early enough that the run has not ended when the fault comes
         self.reach(self.run, step)
         time.sleep(rng.random() * 0.02)  # anywhere inside a step
         return step
@@ -42,14 +42,14 @@ class Training(runs.InJob):
         return int(self.status(self.run).get("step", 0))
 
     def record(self, kind, after_ns, seconds, steps=False):
-        """The first record of its kind made after a moment."""
+        """Wait for the first record of this kind after `after_ns`."""
         def look():
             return next((e for e in self.events(self.run, steps) if kind in e and int(e["time_ns"]) > after_ns), None)
         return until(look, seconds, f"a record '{kind}' in the journal")
 
 
 def want(c, steps=STEPS):
-    """The weights of a run that nothing happens to."""
+    """The weights digest and losses of an undisturbed run."""
     if steps not in undisturbed:
         with Training(c, f"undisturbed {steps}") as d:
             run = d.submit(d.spec(steps=steps, every=EVERY, at_step=AT))
@@ -62,7 +62,7 @@ def tell(row, **figures):
 
 
 def recover(c, row, name, hurt, mend, detect_s, again_s):
-    """Hurt a node for good; the run goes on without it, to the same weights."""
+    """Hurt a node and leave it so until the run has ended: the run goes on without it, to the same weights."""
     rng = random.Random(f"{SEED} {name}")
     expected = want(c)
     with Training(c, name) as d:
@@ -105,7 +105,8 @@ def a_node_that_nobody_hears(c):
 
 
 def cut_for_a_second(c):
-    """No rank is lost: TCP sends again after as long once more as the cut took, and a heartbeat may have been due when it began."""
+    """No rank is lost. TCP's retransmission may come as long again after the cut as the cut lasted, and a heartbeat may have been
+    due when it began: hence the timeout of 5 s."""
     rng = random.Random(f"{SEED} second")
     expected = want(c)
     with Training(c, "second", CONFIG + "heartbeat_timeout = 5\n") as d:
@@ -120,17 +121,18 @@ def cut_for_a_second(c):
 
 
 def heartbeats(d):
-    """Of each rank of the run: its gaps, the longest, and the histogram, as bitd's log has them for each launch."""
+    """The number of heartbeat gaps, the longest, and the histogram for each rank, as bitd logs them for each launch."""
     with open(os.path.join(d.dir, "job.out"), errors="replace") as f:
         return [{"rank": int(rank), "gaps": int(count), "max_ms": int(most), "ms": text} for rank, count, most, text in
                 re.findall(r'heartbeats .*rank=(\d+) gaps=(\d+) max_ms=(\d+) ms="?([^"\s]+)', f.read())]
 
 
 def one_packet_in_ten_lost(c):
-    """And 200 ms late, for BIT_BAD_LINE_S seconds of training. No rank is taken for dead, and the weights are the same. The line
-    turns bad after the first steps: how launchers and MPI find each other on one is not bitd's. Four losses of one packet in a row,
-    which come now and then, hold TCP up for longer than stall_timeout's 10 seconds: a step may take longer here."""
-    steps = max(STEPS, round(2 * BAD_LINE_S))  # more than can be done meanwhile
+    """One packet in ten is lost, and packets are 200 ms late, for BIT_BAD_LINE_S seconds of training: no rank is taken for dead, and
+    the weights are the same. The line turns bad after the first steps, because connecting launchers and MPI over one is not bitd's
+    task. When a packet is lost four times in a row, which happens now and then, TCP stalls for longer than a stall_timeout of 10
+    seconds: so this test sets a longer one."""
+    steps = max(STEPS, round(2 * BAD_LINE_S))  # more than can be trained in that time
     expected = want(c, steps)
     with Training(c, "bad line", CONFIG + "stall_timeout = 120\n") as d:
         d.run = d.submit(d.spec(steps=steps, every=EVERY, at_step=AT))
@@ -154,7 +156,7 @@ def one_packet_in_ten_lost(c):
 
 
 BAD_LINE_S = float(os.environ.get("BIT_BAD_LINE_S", "10"))
-SLACK = float(os.environ.get("BIT_SLACK", "20"))  # of a machine that does other things too; 1 holds the figures to their targets
+SLACK = float(os.environ.get("BIT_SLACK", "20"))  # margin for a busy machine; 1 compares with the targets themselves
 print(f"seed {SEED}")
 runs.main([a_node_cut_off_for_ever, cut_for_a_second, one_packet_in_ten_lost, a_node_that_hears_nobody, a_node_that_nobody_hears],
           nodes=4)

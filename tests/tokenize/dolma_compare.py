@@ -3,9 +3,9 @@
 
     dolma_compare.py BITCTL SMALL.json      BIT_DOLMA_PYTHON: a Python that has the package `dolma`, if not this one
 
-dolma puts documents in a random order; on one process, one file open (--ring_size 1) and one document at a time
-(--batch_size 1), of one input, it keeps theirs. Compared are each .npy and what each .csv.gz holds (gzip notes the time
-of writing). Exit 77 without the package.
+dolma shuffles documents; with one process, one open file (--ring_size 1), one document at a time (--batch_size 1) and
+one input it keeps their order. Each .npy is compared, and the content of each .csv.gz (gzip stores the time of
+writing). Exit 77 without the package.
 """
 import glob
 import gzip
@@ -30,7 +30,7 @@ def has_dolma():
 
 
 def texts(rng):
-    """Code, characters of every script, white space at the ends, nothing at all, ends of text inside and at the end."""
+    """Code, characters of every script, white space at the ends, empty text, end-of-text tokens inside and at the end."""
     folder = sysconfig.get_path("stdlib")
     for path in sorted(glob.glob(os.path.join(folder, "*.py")))[:40]:
         with open(path, encoding="utf-8", errors="replace") as f:

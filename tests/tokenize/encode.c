@@ -1,5 +1,5 @@
-/* encode TOKENIZER.json: texts on stdin, each behind its length in a little-endian u32, to ids on stdout, as u32 behind
- * their count; `decode` as a second word does the reverse. For comparisons with other tokenizers. */
+/* encode TOKENIZER.json: reads texts from stdin, each after its length in a little-endian u32, and prints their ids as
+ * u32, after their count; `decode` as a second word does the reverse. For comparison with other tokenizers. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "ctl/tokenize/tokenizer.h"
 #include "proto/err.h"
 
-/* One length and so many items of `size`. 1, 0 at the end of the input, or < 0. */
+/* Reads a length and so many items of `size` bytes. Returns 1, 0 at the end of the input, or < 0. */
 static int read_item(void **data, uint32_t *count, size_t size)
 {
     if (fread(count, sizeof *count, 1, stdin) != 1)
@@ -25,7 +25,7 @@ static void write_item(const void *data, size_t count, size_t size)
     uint32_t n = (uint32_t)count;
 
     fwrite(&n, sizeof n, 1, stdout);
-    if (count > 0) /* an empty item has no address */
+    if (count > 0) /* data may be NULL for an empty item */
         fwrite(data, size, count, stdout);
 }
 

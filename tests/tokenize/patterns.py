@@ -3,9 +3,9 @@
 
     patterns.py CUT [--seed N] [--random N]
 
-Three parts, each isolated and removed: a table of single constructs, of which each is equal or refused, as it says;
-every property, over the characters where one begins or ends; and random patterns made of such parts, over random texts,
-which are equal or refused. Then the pre-tokenizer Digits, over every character. Exit 77 without the package.
+Three parts, each isolated and removed: a table of single constructs, each equal or refused, as the table states; every
+property, over the characters where one begins or ends; and random patterns made of such parts, over random texts, equal
+or refused. Then the pre-tokenizer Digits, over every character. Exit 77 without the package.
 """
 import argparse
 import random
@@ -63,7 +63,7 @@ def constructs(table):
 # ---- both sides ----
 
 def ours(cut, texts, *words):
-    """The pieces of each text, or the reason why the pattern is refused or gives up on one of them."""
+    """The pieces of each text, or the reason why the pattern is refused or matching gives up."""
     data = [t.encode() for t in texts]
     request = b"".join(struct.pack("<I", len(d)) + d for d in data)
     done = subprocess.run([cut, *words], input=request, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -87,7 +87,7 @@ def theirs(pattern, behavior, texts):
         return str(e)
     try:
         return [[piece for piece, _ in split.pre_tokenize_str(t)] for t in texts]
-    except BaseException as e:  # a Rust panic is no Exception
+    except BaseException as e:  # a Rust panic is not an Exception
         if "retry-limit" not in str(e):
             raise
         return str(e)
@@ -170,7 +170,7 @@ def random_pattern(rng, depth=0):
 # ---- Digits ----
 
 def check_digits(c):
-    """Older releases have an older Unicode: 0.21.4 not the numbers of 17.0."""
+    """Compare Digits over every character. Older releases have an older Unicode: 0.21.4 lacks the numbers of 17.0."""
     young = {*map(chr, range(0x11DE0, 0x11DEA)), *map(chr, range(0x16FF4, 0x16FF7))}
     alone = tokenizers.pre_tokenizers.Digits(individual_digits=True)
     if len(alone.pre_tokenize_str("a\U00011de0")) == 2:

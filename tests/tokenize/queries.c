@@ -1,6 +1,6 @@
-/* queries FILE.requests CONTEXT: each item cut to that context length, on stdout as little-endian u32: document, choice,
- * label, characters, bytes, first row, rows, ids, and those ids: the query and the continuation's last token. For
- * comparisons with others' queries. */
+/* queries FILE.requests CONTEXT: prints each item, truncated to that context length, as little-endian u32: document,
+ * choice, label, characters, bytes, first row, rows, number of ids, and those ids: the query and the continuation's
+ * last token. For comparison with other queries. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Request files from own texts, by the verbs: what they hold, read here by the layout in proto/data/request_file.h; what
-`bitctl data` says of them; and mistakes, each with its words and exit code.
+"""Request files that the verbs make from the test's own texts: their content, read here by the layout in
+proto/data/request_file.h; the output of `bitctl data` about them; and mistakes, each with its message and exit code.
 
     request_verbs.py BITCTL SMALL.json
 
-Ids are compared with those of the package `tokenizers` where Python has it.
+Ids are compared with those of the package `tokenizers` if Python has it.
 """
 import gzip
 import hashlib
@@ -31,7 +31,7 @@ def expect(what, holds, *more):
         print(f"FAILED: {what}", *more)
 
 
-# ---- tasks: one context for all choices, a context a choice, class words; texts that are hard to count ----
+# ---- tasks: one context for all choices, one context for each choice, class words; texts that are hard to count ----
 
 
 def lines(task, metric, documents):

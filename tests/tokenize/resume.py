@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""`bitctl tokenize` killed at random moments, until one call is left alone: the folder must equal an undisturbed one's.
+"""`bitctl tokenize` is killed at random moments until one call completes: the folder must equal an undisturbed one's.
 
     resume.py BITCTL SMALL.json [--seed N]
 
-Unlike tests/unit/ctl/tokenize/test_tokenize_resume.c, which dies at each call that changes the disk, this one kills the
-real program with all its threads, at any moment at all, by SIGKILL or SIGINT.
+tests/unit/ctl/tokenize/test_tokenize_resume.c dies at each call that changes the disk; this test kills the real program
+with all its threads, at any moment, by SIGKILL or SIGINT.
 """
 import filecmp
 import gzip

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""A model that somebody else wrote is trained on: 40 steps by bitd and by OLMo's own classes.
+"""Training that begins from a model in a foreign format: 40 steps by bitd and by OLMo's own classes.
 
     begin_from.py               BIT_BUILD names the build folder
 
-Each case draws OLMo's model from a seed and writes it as others write theirs: OLMo's names, allenai's or Hugging
-Face's, in f32, bf16 or f16, in one file or in several with an index. bitd takes the architecture from the folder's
-config.json (model.from). The conversion is that of transformers' convert_olmo_weights_to_hf.py; where BIT_TRANSFORMERS
-names a Python that has it, its own class writes a folder, too. Losses and norms of all steps are as near to PyTorch's in f32 as in
-trajectory.py.
+Each case draws OLMo's model from a seed and writes it in a published format: OLMo's names, allenai's or Hugging Face's,
+in f32, bf16 or f16, in one file or in several with an index. bitd takes the architecture from the folder's config.json
+(model.from). The conversion is that of transformers' convert_olmo_weights_to_hf.py; if BIT_TRANSFORMERS names a Python
+that has transformers, its own class writes a folder, too. Losses and norms of all steps are as close to PyTorch's in f32
+as in trajectory.py.
 
-Where q, k and v are clipped, at 0.5, a value at the bound falls on either side of it in f32, some 0.03 of them a step
-here, and the gradient jumps: there every step is compared from bitd's own weights before it, with PyTorch in f64. Losses
-do not jump. Clipping, and the order of the halves of ff_proj, are seen to matter.
+Where q, k and v are clipped, at 0.5, f32 rounding may put a value at the bound on either side of it, some 0.03 of them a
+step here, and the gradient jumps: such cases compare every step from bitd's own weights before it, with PyTorch in f64.
+Losses do not jump. The test also checks that clipping, and the order of the halves of ff_proj, change the result.
 """
 import json
 import os
@@ -25,8 +25,8 @@ from fixture import Daemon  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 torch = t.torch
-LIMIT = {"loss": 1e-6, "norm": 5e-6}  # relative, of 40 steps; see trajectory.py, whose 20 are within a third of it
-LIMIT_STEP = 3e-7  # of a loss from the same weights
+LIMIT = {"loss": 1e-6, "norm": 5e-6}  # relative, over 40 steps; the 20 steps of trajectory.py are within a third of it
+LIMIT_STEP = 3e-7  # for a loss from the same weights
 
 OLMO_CONFIG = {
     "model_type": "hf_olmo", "d_model": t.WIDTH, "n_heads": t.HEADS, "n_kv_heads": None, "n_layers": t.LAYERS, "mlp_ratio": 4,
@@ -43,7 +43,7 @@ HF_CONFIG = {
 
 
 def to_hf(state):
-    """convert_olmo_weights_to_hf.py: q, k, v and up, gate are the chunks of OLMo's fused matrices."""
+    """As convert_olmo_weights_to_hf.py: q, k, v and up, gate are the chunks of OLMo's fused matrices."""
     out = {"model.embed_tokens.weight": state["transformer.wte.weight"]}
     for i in range(t.LAYERS):
         ours, theirs = f"transformer.blocks.{i}.", f"model.layers.{i}."
@@ -86,7 +86,7 @@ def save(folder, tensors, dtype, config, files=1):
 
 
 def draw(case, dtype):
-    """OLMo's own drawing, as it is after it was saved; q, k and v so large that a fifth is beyond 0.5."""
+    """OLMo's own initial weights, rounded as by saving them; q, k and v so large that a fifth exceeds 0.5."""
     state = {name: torch.from_numpy(w) for name, w in t.draw(case).items()}
     for name in state:
         if name.endswith("att_proj.weight"):
@@ -95,7 +95,7 @@ def draw(case, dtype):
 
 
 def hugging_face(folder):
-    """Two shards of bf16, with a head of its own."""
+    """Two shards of bf16, with an untied head."""
     case = t.Case("Hugging Face, 2 x bf16, untied", tied=False)
     state = draw(case, torch.bfloat16)
     save(folder, to_hf(state), torch.bfloat16, HF_CONFIG | {"tie_word_embeddings": False, "clip_qkv": None}, files=2)
@@ -134,7 +134,7 @@ print(hf.__version__, made.float()(ids, labels=ids).loss.item())
 
 
 def transformers(folder):
-    """What its own class draws and saves, in shards; its loss of one text is that of OLMo's class with the same weights."""
+    """A model that transformers' own class draws and saves in shards. Asserts that its loss on one text equals that of OLMo's class."""
     program = MAKE.format(width=t.WIDTH, heads=t.HEADS, layers=t.LAYERS, hidden=t.HIDDEN, vocab=t.VOCAB, context=t.CONTEXT)
     said = subprocess.run([os.environ["BIT_TRANSFORMERS"], "-c", program, folder], check=True, capture_output=True, text=True).stdout.split()
     case = t.Case("transformers %s, bf16, untied, clip" % said[0], tied=False, clip=0.5)
@@ -182,7 +182,7 @@ def compare_trajectories(case, ours, weights, ids):
 
 
 def compare_steps(case, ours, ids):
-    """From step 2 on: there is no checkpoint before the first."""
+    """Compare each step from bitd's weights before it, from step 2 on: there is no checkpoint before step 1."""
     found = t.step_errors(case, ours, ids, first=2, ternary=False)
     mine, theirs = t.report_steps(case.name, "gradient", found["gradient"])
     t.report_steps(case.name, "loss", found["loss"])
@@ -196,12 +196,12 @@ def first_loss(case, state, ids):
 
 
 def swapped(state):
-    """up and gate the other way round."""
+    """The weights with up and gate swapped."""
     return {name: torch.cat(w.chunk(2)[::-1]) if name.endswith("ff_proj.weight") else w for name, w in state.items()}
 
 
 def check_that_it_matters(case, state, ids):
-    """What a mistake would change is far above the limits."""
+    """Check that a mistake would change the first loss by far more than the limits."""
     right, wrong = first_loss(case, state, ids), []
     others = {"halves of ff_proj": first_loss(case, swapped(state), ids)}
     if case.clip:

@@ -1,9 +1,9 @@
 /*
  * Tokens a second of whole steps on one rank: forward, backward, AdamW, and publishing the new weights.
  *     bench_model PRESET MICRO STEPS THREADS 16|ternary|ramp QUANTIZER
- * Random tokens, weights as initialised. One JSON line: the median of STEPS steps after one that warms up, and where
- * the time went. cpu_ms is what all threads got of the processors, by which two builds can be compared on one thread of
- * a busy machine.
+ * Random tokens, initial weights. Prints one JSON line: the median of STEPS steps after one for warm-up, and where the
+ * time went. cpu_ms is the processor time of all threads: with one thread it allows comparing two builds on a busy
+ * machine.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +104,7 @@ static double cpu_clock_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-/* When the backward pass began. */
+/* Notes the time at which the backward pass begins. */
 static void note_backward(void *arg, enum bit_model_part part)
 {
     if (part == BIT_MODEL_BACKWARD)

@@ -4,8 +4,8 @@
     bench_peer.py BENCH_MODEL [--model olmo_20m] [--micro 2] [--steps 3] [--threads 2] [--no-compile] [--only 16]
 
 Both do forward, backward and AdamW of one micro-batch of random tokens. PyTorch runs under bf16 autocast, eager and
-compiled, in 16-bit and with fake-quantised linears; ours and theirs take turns, so that both meet the same machine.
-With one thread time is what the process got of the processor, which others on the machine lengthen little.
+compiled, in 16-bit and with fake-quantised linears; the two alternate, so that both run under the same conditions.
+With one thread, processor time is measured, which other programs on the machine hardly affect.
 BIT_PEER_PYTHON names another interpreter to run under.
 """
 import argparse
@@ -34,7 +34,7 @@ SHAPES = {
     "olmo_20m": Shape(layers=8, width=256, heads=8, hidden=1024, vocab=50280, vocab_padded=50304, context=2048,
                       tied=False),
 }
-# name, our phase and quantizer, theirs
+# name, our phase, our quantizer, the peer's quantizer
 ROUNDS = (
     ("16-bit", "16", "continual", None),
     ("ternary, mean", "ternary", "b158", Quantizer("AbsMean", "AbsMax", 127, "RMSNorm", False)),
@@ -52,7 +52,7 @@ def peer_model(shape, quantizer):
 
 
 def peer(shape, quantizer, micro, steps, compiled, clock):
-    """Tokens a second; the median of steps after two that warm up (and compile)."""
+    """Tokens a second: the median step after two for warm-up (and compilation)."""
     torch.manual_seed(42)
     model = peer_model(shape, quantizer)
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-4, betas=(0.9, 0.95), eps=1e-5, weight_decay=0.1)
@@ -76,7 +76,7 @@ def peer(shape, quantizer, micro, steps, compiled, clock):
 
 
 def ours(program, args, phase, quantizer):
-    """What the program said, and its tokens a second by the same clock as the peer's."""
+    """(the program's output, its tokens a second by the same clock as the peer's)"""
     out = subprocess.run([program, args.model, str(args.micro), str(args.steps), str(args.threads), phase, quantizer],
                          check=True, stdout=subprocess.PIPE)
     told = json.loads(out.stdout)

@@ -3,10 +3,10 @@
 
     codes.py MODEL_DUMP
 
-The reference computes every norm as it is written, the block's and BitLinear's inner norm after it. Drawings in which
-it has a value within TIE codes of the border between two codes are drawn anew: f32 rounding may carry such a value over
-the border, and with it everything after it. In the others every code must be the reference's: a factor of 5e-6 that is
-left out somewhere moves about one in a thousand. PyTorch in f32 runs beside it as the control.
+The reference computes the block's norm and BitLinear's inner norm after it separately. If a drawing of weights has a
+value within TIE codes of the border between two codes, it is drawn again: f32 rounding may move such a value over the
+border, and change everything after it. Otherwise every code must equal the reference's: an omitted factor of 5e-6
+somewhere changes about one code in a thousand. PyTorch in f32 runs as a control.
 """
 import os
 import subprocess
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from olmo_torch import Olmo, borders, ternary_name
 
-# In codes; about the most that f32 is off by, 2^-21 of the 128 codes of the largest value of a row.
+# In codes; about the largest error of f32, 2^-21 of the 128 codes of a row's largest value.
 TIE = 8e-5
 DRAWINGS = 60
 
@@ -34,14 +34,14 @@ CASES = {
 
 
 def first_parts(values, quantizer):
-    """The inputs of each linear once: projections that have scales of their own quantise the same input each."""
+    """The input of each linear once: projections with scales of their own each quantise the same input."""
     if not quantizer.by_projection:
         return values
     return [v for i, v in enumerate(values) if i % 7 in (0, 3, 4, 6)]  # q k v, attention's output, up gate, MLP's output
 
 
 def scaled_activations(model, case, tokens, dtype):
-    """By linear, (instances, context, columns) in codes; and how near the nearest is to a border."""
+    """([(instances, context, columns) in codes] by linear, smallest distance of a value to a border)"""
     model.to(dtype)
     run_theirs(model, case, tokens, watch=True)
     values, nearest = first_parts(borders["activations"], case.quantizer), borders["activation"]
@@ -55,12 +55,13 @@ def codes_of(values):
 
 
 def by_micro_batch(codes):
-    """In the order in which model_dump writes them: an instance at a time, all linears of it."""
+    """The codes in the order in which model_dump writes them: instance by instance, with all its linears."""
     return np.concatenate([c[i].ravel() for i in range(codes[0].shape[0]) for c in codes])
 
 
 def compare(program, model, case, seed):
-    """How many codes there are, how many of ours and of PyTorch's in f32 differ, and how far its values are; or None."""
+    """(number of codes, how many of ours and of PyTorch's in f32 differ, largest error of PyTorch's values); None if drawn too
+    close to a border."""
     weights, tokens = draw(model, seed)
     model.load_flat(torch.from_numpy(weights))
     exact, nearest = scaled_activations(model, case, tokens, torch.float64)

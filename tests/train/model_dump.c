@@ -1,7 +1,7 @@
 /*
- * Run the model once and write down everything it computed, for parity.py to compare.
+ * Run the model once and write everything it computed to files, for parity.py to compare.
  *     model_dump SPEC.txtpb DIR PRECISION STRENGTH BACKEND
- *     model_dump isa      only says which processor level (kernels/exec/exec.h) the fast kernels would run at
+ *     model_dump isa      only prints the processor level (kernels/exec/exec.h) that the fast kernels would use
  * DIR holds weights.f32 (the flat vector) and tokens.u32 (instances x context); PRECISION is 16 or ternary, BACKEND ref
  * or cpu. Writes loss.f64 (sum over targets / (instances x context)), logits.f32 and grad.f32 (flat), and at strength 1
  * codes.i8, the activations' codes of each linear in order: (micro-batches, layers, sites, rows, columns).
@@ -64,7 +64,7 @@ static int read_text(const char *path, char *text, size_t bytes)
     return 0;
 }
 
-/* The logits, by forward passes of their own: it is their codes that are written down. */
+/* Computes the logits in separate forward passes; the codes written are those of these passes. */
 static int forward(struct single *s, const char *dir, const uint32_t *tokens, float *logits)
 {
     FILE *codes;

@@ -1,14 +1,14 @@
-"""The same model with bf16 operands, on the parameters of an Olmo: what bitworker computes, product by product.
+"""The model of olmo_torch.py with bf16 operands, on the parameters of an Olmo: what bitworker computes, product by product.
 
-The residual stream, its gradient (both may be bf16 in 16-bit), the norms' insides, scales and all sums are f32. These are rounded to bf16, and
-nothing else:
+The residual stream, its gradient (both may be bf16 in 16-bit), the norms' insides, scales and all sums are f32. Only
+these are rounded to bf16:
     weights (embedding and head in both phases; in the ternary phase below strength 1 the blends of values and codes);
     the norms' outputs where they are operands; q, k, v before and after clamp and rotation, the attention's output,
     up and gate, swiglu's output, the logits; and the gradient at each of these, on its way back;
     where the processor multiplies bf16 pairs, the probabilities and the gradients of the scores inside attention;
     the output's gradient over the activations' scale, in a ternary weight's gradient.
-Where a run asks for it, the output's gradient is rounded to 255 values a token for the gradient at a ternary input.
-At strength 1 codes are multiplied, whole numbers that bf16 holds.
+With data_gradient: INT8 the output's gradient is rounded to 255 values a token for the gradient at a ternary input.
+At strength 1 codes are multiplied: whole numbers, which bf16 represents exactly.
 """
 import math
 
@@ -20,8 +20,8 @@ from olmo_torch import MEASURES, NORMS, rotate
 
 
 class Arithmetic:
-    """What a run's linears are, and how its processor multiplies. The reference kernels have no bf16 products: they
-    convert, and neither the probabilities nor the output's gradient over the scale are rounded."""
+    """A run's linears and its processor's products. The reference kernels have no bf16 products: they convert to f32, and round
+    neither the probabilities nor the output's gradient over the scale."""
 
     def __init__(self, quantizer, strength, reference_kernels, bf16_pairs, bf16_stream=False, int8_gradient=False):
         self.quantizer, self.strength = quantizer, strength
@@ -36,7 +36,7 @@ def bf16(x):
 
 
 class Held(Function):
-    """A tensor in bf16, and its gradient too."""
+    """Rounds a tensor and its gradient to bf16."""
 
     @staticmethod
     def forward(ctx, x):
@@ -51,7 +51,7 @@ held = Held.apply
 
 
 class RoundedBack(Function):
-    """What is added to the residual stream: its gradient is the stream's, as an operand."""
+    """For what is added to the residual stream: only the gradient is rounded, because it becomes an operand."""
 
     @staticmethod
     def forward(ctx, x):
@@ -63,7 +63,7 @@ class RoundedBack(Function):
 
 
 class Rounded(Function):
-    """A published weight; its master's gradient is f32."""
+    """Rounds a published weight; its master's gradient stays f32."""
 
     @staticmethod
     def forward(ctx, w):
@@ -79,7 +79,7 @@ def blend(scaled, codes, strength):
 
 
 class Ternary(Function):
-    """y = x_q W_q^T / (w_scale x_scale) of one norm's output and of matrices side by side, each with its own scale."""
+    """y = x_q W_q^T / (w_scale x_scale) for one norm's output and several matrices side by side, each with its own scale."""
 
     @staticmethod
     def forward(ctx, x, arithmetic, *weights):
@@ -107,7 +107,7 @@ class Ternary(Function):
 
 
 class Attention(Function):
-    """Causal, of q, k, v (B, H, T, D) in bf16; probabilities sum up in f32 before they are rounded."""
+    """Causal attention of q, k, v (B, H, T, D) in bf16; probabilities are summed in f32 before they are rounded."""
 
     @staticmethod
     def forward(ctx, q, k, v, pairs):
@@ -146,7 +146,7 @@ def inner_norm(x, arithmetic):
 
 
 def norm_stream(block, x, arithmetic):
-    """The block's norm, then the ternary linear's own, each as the reference has it."""
+    """The block's norm, then the ternary linear's own norm, as in the reference."""
     return inner_norm(layer_norm(x, block.shape.norm_eps), arithmetic)
 
 
@@ -164,7 +164,7 @@ def block_forward(block, x, cos, sin, arithmetic):
 
 
 def forward(model, ids, arithmetic):
-    """Logits of `model`, an Olmo; gradients go to its parameters."""
+    """Logits of `model`, an Olmo; its parameters receive the gradients."""
     embedding = Rounded.apply(model.wte.weight)
     x = arithmetic.stream(F.embedding(ids, embedding))
     for block in model.blocks:

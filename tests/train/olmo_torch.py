@@ -1,7 +1,7 @@
 """OLMo in PyTorch, written for comparison: the parity suite's oracle and the benchmark's peer.
 
-Its ternary linears are the PyPI package `bitlinear` (the reference implementation) where it can be imported, otherwise
-a transcription of its formula. Works with PyTorch 1.13 and newer.
+Its ternary linears are those of the PyPI package `bitlinear` (the reference implementation) if it can be imported,
+otherwise a transcription of its formula. Works with PyTorch 1.13 and newer.
 """
 import math
 from dataclasses import dataclass
@@ -62,8 +62,8 @@ MEASURES = {
 }
 
 # Smallest distance of any scaled value to the border between two codes, of activations and of weights, over everything
-# quantised since it was reset, and the scaled activations themselves, a linear after the other. A value on a border may
-# fall on either side in another order of summation.
+# quantised since the last reset, and the scaled activations themselves, linear by linear. With another order of
+# summation a value on a border may be rounded either way.
 borders = {"watch": False, "activation": 1.0, "weight": 1.0, "activations": []}
 
 
@@ -100,15 +100,15 @@ class TernaryLinear(nn.Linear):
 
 
 def package_strategy(scaled, code_range, lambda_=1.0):
-    """The package's own rounding; its range also names the scale's numerator, ours are two things."""
+    """The package's own rounding. Its range also sets the scale's numerator; in our quantizer these are two settings."""
     low, high = (-128, 127) if code_range[1] > 1 else code_range
     watch_borders(scaled, low, high)
     return reference.bitlinear.round_clamp(scaled, (low, high), lambda_)
 
 
 def package_suffices(quantizer):
-    """Whether the package can say it by itself: 127 levels are to it a range of codes as well, which only AbsMax keeps
-    to."""
+    """Whether the package can express this quantizer: with 127 levels it also limits the codes to ±127, which makes no difference
+    only with AbsMax."""
     return quantizer.levels == 128 or quantizer.activation_measure == "AbsMax"
 
 
@@ -140,7 +140,7 @@ def make_linear(in_features, out_features, quantizer):
 
 
 class Projections(nn.Module):
-    """One matrix in OLMo, several linears side by side where each projection has its own scale."""
+    """One matrix of OLMo, as several linears side by side if each projection has its own scale."""
 
     def __init__(self, in_features, parts, quantizer):
         super().__init__()
@@ -159,7 +159,7 @@ def at_least_f32(x):
 
 
 def rotate(x, cos, sin):
-    """x (B, H, T, D): the halves of each head are rotated, in f32 at least."""
+    """Rotate the halves of each head of x (B, H, T, D), in f32 or wider."""
     x1, x2 = at_least_f32(x).chunk(2, dim=-1)
     return torch.cat((x1 * cos - x2 * sin, x2 * cos + x1 * sin), dim=-1).to(x.dtype)
 
@@ -222,7 +222,7 @@ class Olmo(nn.Module):
                 module.lambda_ = strength
 
     def set_watched(self, watched):
-        """Whether borders are kept. The package is left to itself where they are not and where it can do without us."""
+        """Set whether `borders` is recorded. If not, and if the package suffices, the package's own rounding is used unchanged."""
         borders.update(watch=watched, activation=1.0, weight=1.0, activations=[])
         for module in self.modules():
             if reference and isinstance(module, reference.BitLinear):
@@ -237,14 +237,14 @@ class Olmo(nn.Module):
         return F.linear(x, self.wte.weight if self.head is None else self.head.weight)
 
     def loss(self, ids, logits=None):
-        """OLMo's: summed over the targets inside each instance, divided by all positions."""
+        """OLMo's loss: summed over the targets inside each instance, divided by all positions."""
         logits = self(ids) if logits is None else logits
         vocab = logits.shape[-1]
         total = F.cross_entropy(at_least_f32(logits[:, :-1].reshape(-1, vocab)), ids[:, 1:].reshape(-1), reduction="sum")
         return total / ids.numel()
 
     def flat(self):
-        """(name, parameters whose rows follow each other) in the order of the flat vector."""
+        """Yields (name, parameters, concatenated by rows) in the order of the flat vector."""
         yield "transformer.wte.weight", [self.wte.weight]
         for i, block in enumerate(self.blocks):
             for site in SITES:

@@ -4,11 +4,11 @@
     parity.py MODEL_DUMP
 
 A tensor's error is the L2 norm of the difference over the L2 norm of the reference. The reference for f32 operands is
-PyTorch in f32, with the package `bitlinear` for the ternary linears where Python has it; for bf16 operands it is
-olmo_bf16.py, PyTorch in f32 that rounds to bf16 what we say is bf16. What rounding itself costs is told in the last two
-columns, the largest error of any tensor from PyTorch in f32: ours, and that of PyTorch's own bf16 (torch.autocast). In
-the ternary phase rounding moves codes, by about 1% of the result a linear in either program; there ours may be a
-quarter above PyTorch's, where that is more than the tolerance.
+PyTorch in f32, with the package `bitlinear` for the ternary linears if Python has it; for bf16 operands it is
+olmo_bf16.py, PyTorch in f32 that rounds to bf16 where bitworker does. The last two columns show the cost of rounding, the
+largest error of any tensor from PyTorch in f32: ours, and that of PyTorch's own bf16 (torch.autocast). In the ternary
+phase rounding changes codes, by about 1% of the result for each linear in either program; there our error may be a
+quarter above PyTorch's, if that is more than the tolerance.
 """
 import itertools
 import os
@@ -36,9 +36,9 @@ from olmo_torch import Olmo, Quantizer, Shape, borders, ternary_name  # noqa: E4
 TOLERANCE = {"FP32": 1e-5, "BF16": 2e-2}
 PEER_FACTOR = 1.25
 INSTANCES, MICRO = 2, 1
-# Nearer than this to the border between two codes, in codes, f32 sums in another order may round across. Activations
-# differ by less than 2^-20 of their row's largest value (codes.py measures it), which is 128 codes, or more where the
-# scale is not the maximum's.
+# Closer than this to the border between two codes, in codes, f32 sums in another order may round to the other code.
+# Activations differ by less than 2^-20 of their row's largest value (codes.py measures it), which is 128 codes, or more if
+# the scale is not that of the maximum.
 BORDER = {"activation": 2e-4, "weight": 1e-6}
 
 PRESETS = {
@@ -65,7 +65,7 @@ class Case:
     data_gradient: str = "OPERANDS"
 
 
-# Few values where none may lie on a border, many where a few do not matter.
+# SMALL has few values, for cases where none may lie on a border; LARGE many, for cases where a few do not matter.
 SMALL = Shape(width=32, heads=2, hidden=48, vocab=90, vocab_padded=96, context=8)
 LARGE = Shape(width=64, heads=4, hidden=96, vocab=250, vocab_padded=256, context=40, layers=2)
 
@@ -76,7 +76,7 @@ def deep(shape, layers):
 
 def cases():
     for operands, shape in (("FP32", SMALL), ("BF16", LARGE)):
-        depths = (1, 2) if operands == "BF16" else (None,)  # None: as the shape says
+        depths = (1, 2) if operands == "BF16" else (None,)  # None: the shape's own
         shapes = {
             "tied": shape,
             "untied": replace(shape, tied=False),
@@ -119,7 +119,7 @@ def spec_text(case):
 
 
 def start_std(name, fan_in):
-    """OLMo's own start: what is added to the residual stream shrinks with depth."""
+    """OLMo's initial standard deviation: for what is added to the residual stream it shrinks with depth."""
     site = name.split(".")[-2]
     if site in ("attn_out", "ff_out") and "blocks" in name:
         return 1 / np.sqrt(2 * fan_in * (int(name.split(".")[2]) + 1))
@@ -127,7 +127,7 @@ def start_std(name, fan_in):
 
 
 def draw(model, seed):
-    """Initial weights, and tokens of which some come often."""
+    """(initial weights, tokens of which some are frequent)"""
     random = np.random.default_rng(seed)
     vector = [random.standard_normal(sum(p.numel() for p in parts)) * start_std(name, parts[0].shape[1])
               for name, parts in model.flat()]
@@ -142,7 +142,7 @@ def gradients(model):
 
 
 def run_theirs(model, case, tokens, autocast=False, watch=False):
-    """PyTorch in f32, or its own mixture of f32 and bf16."""
+    """Results of PyTorch in f32, or in its own mixture of f32 and bf16 (autocast)."""
     ids = torch.from_numpy(tokens.astype(np.int64))
     model.zero_grad()
     model.set_strength(case.strength)
@@ -155,7 +155,7 @@ def run_theirs(model, case, tokens, autocast=False, watch=False):
 
 
 def run_bf16(model, case, tokens, isa):
-    """PyTorch in f32 with bf16 where we have bf16."""
+    """Results of PyTorch in f32, rounded to bf16 where bitworker rounds."""
     ids = torch.from_numpy(tokens.astype(np.int64))
     model.zero_grad()
     logits = olmo_bf16.forward(model, ids, Arithmetic(case.quantizer, case.strength, case.backend == "ref",
@@ -167,7 +167,7 @@ def run_bf16(model, case, tokens, isa):
 
 
 def run_ours(program, model, case, weights, tokens, folder):
-    """In `folder`, which keeps what was asked and what was answered."""
+    """Results of model_dump; its inputs and outputs stay in `folder`."""
     def at(name):
         return os.path.join(folder, name)
 
@@ -203,9 +203,9 @@ def errors(result, reference):
 class Outcome:
     reference: str
     seed: int
-    ours: dict  # by tensor, from the reference
-    ours_f32: dict = None  # from PyTorch in f32, if that is not the reference
-    peer_f32: dict = None  # torch.autocast's
+    ours: dict  # tensor -> our error from the reference
+    ours_f32: dict = None  # tensor -> our error from PyTorch in f32, if that is not the reference
+    peer_f32: dict = None  # tensor -> torch.autocast's error from PyTorch in f32
 
     def good(self, case):
         limit = TOLERANCE[case.operands]
@@ -213,13 +213,13 @@ class Outcome:
             return False
         if self.peer_f32 is None:
             return True
-        if case.shape.layers > 1:  # by chance one tensor fares better here and one there
+        if case.shape.layers > 1:  # which program is better for a single tensor is chance
             return max(self.ours_f32.values()) <= max(limit, PEER_FACTOR * max(self.peer_f32.values()))
         return all(e <= max(limit, PEER_FACTOR * self.peer_f32[name]) for name, e in self.ours_f32.items())
 
 
 def compare_f32(program, model, case):
-    """A drawing that puts a value on a border between two codes is drawn anew."""
+    """Compare with f32 operands. Draws again while a value lies on a border between two codes."""
     for seed in range(1, 200):
         weights, tokens = draw(model, seed)
         model.load_flat(torch.from_numpy(weights))

@@ -1,4 +1,4 @@
-/* What each step of a specification trains with, one step a line, for schedules.py: step, learning rate, weight decay. */
+/* Prints a line for each step of a specification, for schedules.py: step, learning rate, weight decay. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-"""Every shape of the learning rate against formulas that are not ours: OLMo's scheduler classes (ai2-olmo), PyTorch's
-schedulers, and numpy where neither has it. Usage: schedules.py SCHEDULE_DUMP
+"""Every shape of the learning rate against independent formulas: OLMo's scheduler classes (ai2-olmo), PyTorch's
+schedulers, and numpy if neither has the shape. Usage: schedules.py SCHEDULE_DUMP
 
 Each step's rate is compared, to the precision of a double.
 """
@@ -20,7 +20,7 @@ import numpy  # noqa: E402
 import torch  # noqa: E402
 
 STEPS, WARMUP, PEAK = 400, 50, 3e-4
-CLOSE = 1e-14  # of the largest rate: near the end digits cancel, and PyTorch multiplies its way from step to step
+CLOSE = 1e-14  # of the largest rate: near the end digits cancel, and PyTorch multiplies from step to step
 failures = 0
 
 
@@ -54,7 +54,7 @@ def schedule(shape, more="", after=""):
 
 
 def by_torch(*parts, ends):
-    """Factors of the peak, each part of them beginning after the step in `ends`, as torch.optim.lr_scheduler has them."""
+    """The rates by torch.optim.lr_scheduler: the parts in sequence, each after the first beginning after the step in `ends`."""
     lr = torch.optim.lr_scheduler
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=PEAK)
     chain = lr.SequentialLR(optimizer, [part(lr, optimizer) for part in parts], milestones=list(ends))

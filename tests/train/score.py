@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""bitworker score beside OLMo's own model and scorer, on the same weights, in f32.
+"""bitworker score against OLMo's own model and scorer, on the same weights, in f32.
 
     score.py BITWORKER [--requests 100]
 
 Requests of all lengths, some longer than the context, four continuations to most contexts. The peer is OLMo's model class
-and ICLMetric of the package `ai2-olmo`, request by request, and for the ternary model the linears of the package
-`bitlinear` in the blocks. In 16-bit every sum is within 1e-3. In the ternary phase a code on a border falls on either
-side of it in f32, in either program: there as many requests may be off from PyTorch in f64 as are in PyTorch in f32.
-Two ranks print what one prints, and so do the requests in another order.
+and ICLMetric of the package `ai2-olmo`, request by request; the ternary model's blocks have the linears of the package
+`bitlinear`. In 16-bit every sum is within 1e-3. In the ternary phase f32 may round a value on a border between codes either
+way, in either program: so about as many of our requests as of PyTorch's in f32 may differ from PyTorch in f64.
+Two ranks print the same as one, and so do the requests in another order.
 """
 import argparse
 import importlib
@@ -28,8 +28,8 @@ import torch  # noqa: E402
 from safetensors.numpy import save_file  # noqa: E402
 
 LIMIT = 1e-3
-LIMIT_FLIPPED = 0.5  # of a request in which a code has fallen on the other side
-PEER_FACTOR = 2      # of how many requests these are
+LIMIT_FLIPPED = 0.5  # for a request in which a code was rounded the other way
+PEER_FACTOR = 2      # between our number of such requests and PyTorch's
 CASES = [Case("tied, LayerNorm, fused"), Case("untied, RMSNorm, by projection", tied=False, weight="MEAN", norm="RMSNORM", granularity="PROJECTION")]
 
 
@@ -70,7 +70,7 @@ def ours(argv, asked, more=()):
 
 
 def batch_of(context, continuation):
-    """As OLMo's dataset makes it of one example."""
+    """The batch that OLMo's dataset makes of one example."""
     query = (context + continuation[:-1])[-CONTEXT:]
     return {"input_ids": torch.tensor([query]), "continuation": torch.tensor([continuation]), "cont_len": torch.tensor([len(continuation)]),
             "ctx_len": torch.tensor([len(query) - len(continuation) + 1]), "doc_id": torch.tensor([0]), "cont_id": torch.tensor([0]),
@@ -95,7 +95,7 @@ def distances(a, b):
 
 
 def compare(name, mine, f32, f64):
-    """Whether it holds; prints what was found."""
+    """Print the differences and return whether they are within the limits."""
     to_f32, to_f64, peer = distances(mine, f32), distances(mine, f64), distances(f32, f64)
     off, peer_off = (sum(distance > LIMIT for distance in found) for found in (to_f64, peer))
     print("%-42s from f32 %.1e at most; from f64 median %.1e, most %.1e, %d off; PyTorch f32 from f64 %.1e, %.1e, %d off" % (
@@ -107,7 +107,7 @@ def compare(name, mine, f32, f64):
 
 def compare_case(downstream, bitworker, case, asked, folder):
     weights, path = trajectory.draw(case), os.path.join(folder, "weights.safetensors")
-    # Larger than they are drawn, so that continuations differ by more than rounding.
+    # Four times the initial weights, so that continuations differ by more than rounding.
     save_file({key: 4 * value for key, value in weights.items()}, path)
     argv = command(bitworker, case, path)
     mine, wrong = ours(argv, asked), []
@@ -132,7 +132,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(1)
     os.environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1")
-    downstream = importlib.import_module("olmo.eval.downstream")  # trajectory has loaded the package
+    downstream = importlib.import_module("olmo.eval.downstream")  # trajectory has already loaded the package
     asked, wrong = requests(args.requests), []
     with tempfile.TemporaryDirectory() as folder:
         for case in CASES:

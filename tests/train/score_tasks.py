@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Whole tasks beside OLMo's own model and scorer, item by item, in f32 and 16-bit.
+"""Whole tasks against OLMo's own model and scorer, item by item, in f32 and 16-bit.
 
     score_tasks.py BITWORKER FILE.requests...
 
-A small model of OLMo's vocabulary and context, the same weights on both sides; OLMo's class and ICLMetric of the package
-`ai2-olmo` read the requests in batches of like length, as OLMo's collator pads them. Every sum is within 1e-3 of OLMo's, and
-every score is OLMo's. Needs torchmetrics and scikit-learn beside what score.py needs, which is the sample that the suite has, of
-the ternary model as well: all eleven tasks (deploy/tasks, bitctl tokenize --requests) take about half an hour, on BIT_THREADS
-threads (all).
+A small model of OLMo's vocabulary and context, with the same weights on both sides; OLMo's class and ICLMetric of the
+package `ai2-olmo` read the requests in batches of similar length, padded as by OLMo's collator. Every sum must be within
+1e-3 of OLMo's, and every score must equal OLMo's. Needs torchmetrics and scikit-learn in addition to what score.py needs.
+All eleven tasks (deploy/tasks, bitctl tokenize --requests) take about half an hour, on BIT_THREADS threads (all); the
+suite runs score.py instead, a sample that also covers the ternary model.
 """
 import array
 import importlib
@@ -26,7 +26,7 @@ import torch
 from safetensors.numpy import save_file
 
 SHAPE = {"VOCAB": 50304, "CONTEXT": 2048, "WIDTH": 64, "HEADS": 2, "LAYERS": 2, "HIDDEN": 128}
-BATCH_TOKENS = 4096  # logits of these and a vocabulary, in f32, twice
+BATCH_TOKENS = 4096  # most tokens of a batch: memory holds their f32 logits over the vocabulary twice
 METRICS = {1: "acc", 2: "len_norm", 3: "f1"}
 for name, value in SHAPE.items():
     setattr(trajectory, name, value)
@@ -53,7 +53,7 @@ def read(path):
 
 
 def batches(items):
-    """Places of items, of like length together."""
+    """Yields batches of items' indices, of similar length."""
     lengths = [min(len(i[4]) + len(i[5]) - 1, SHAPE["CONTEXT"]) for i in items]
     one = []
     for place in sorted(range(len(items)), key=lambda p: -lengths[p]):
@@ -66,7 +66,7 @@ def batches(items):
 
 
 def collate(items):
-    """As OLMo's collate_fn pads: to the right, with zeros."""
+    """A batch padded as by OLMo's collate_fn: to the right, with zeros."""
     queries = [(i[4] + i[5][:-1])[-SHAPE["CONTEXT"]:] for i in items]
     longest, most = max(map(len, queries)), max(len(i[5]) for i in items)
     return {
@@ -90,7 +90,7 @@ def theirs(downstream, made, metric, items):
 
 
 def score_of(downstream, metric, items, sums):
-    """What OLMo's metric makes of other sums."""
+    """The score of OLMo's metric for these sums."""
     scorer = downstream.ICLMetric(metric)
     scorer.reset()
     for item, found in zip(items, sums):
@@ -104,7 +104,7 @@ def main():
     if not paths:
         sys.exit(__doc__.strip())
     torch.set_num_threads(int(os.environ.get("BIT_THREADS", os.cpu_count() or 1)))
-    downstream = importlib.import_module("olmo.eval.downstream")  # trajectory has loaded the package
+    downstream = importlib.import_module("olmo.eval.downstream")  # trajectory has already loaded the package
     case, wrong, count = Case("whole tasks"), [], 0
     weights = {key: 4 * value for key, value in trajectory.draw(case).items()}
     made = trajectory.make_model(case, weights, torch.float32).eval()

@@ -27,7 +27,7 @@ static int parse(const char *text, Bit__RunSpec **out)
     ProtobufCMessage *msg = NULL;
     int err = bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems);
 
-    /* A ramp, so that every mode has its memory. */
+    /* A ramp, so that memory for every mode is allocated. */
     if (err >= 0)
         err = bit_spec_set((Bit__RunSpec *)msg, "phases.switch.ramp_steps=1", &problems);
     if (err >= 0)
@@ -102,7 +102,7 @@ static int mean_of(const struct single *s, const float *w, int64_t count, float 
     return err;
 }
 
-/* The lower of the two middle values, by the two halves of its bits. */
+/* The lower median: two histograms, of the upper and then the lower 16 bits of the magnitudes. */
 static int median_of(const struct single *s, const float *w, int64_t count, float *median)
 {
     uint32_t *counts = calloc(2 * 65536, sizeof *counts);

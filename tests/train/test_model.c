@@ -12,7 +12,7 @@
     " batch { instances: 4 micro_instances: 2 }"
 #define SPEC(more) SHAPE(more) " quantizer { preset: 'continual' }"
 
-/* ---- every allocation of the program, counted */
+/* ---- counting all allocations of the program */
 
 static _Atomic long allocations;
 
@@ -69,7 +69,7 @@ static void draw(const struct single *s, uint32_t *tokens)
     }
 }
 
-/* The whole batch: loss over all positions, gradient in model->grad. */
+/* Trains on the whole batch without an update. Returns the loss over all positions; the gradient is in model->grad. */
 static double step(struct single *s, const uint32_t *tokens)
 {
     const double positions = (double)(s->plan.instances * s->plan.context);
@@ -139,7 +139,7 @@ TEST(gradients_are_slopes)
     check_gradients(SPEC("operands: FP32 tied: false"), BIT__PRECISION__SIXTEEN_BIT, 1);
 }
 
-/* Straight-through gradients are the slopes of what is left where nearly nothing is rounded: a strength near 0. */
+/* At a strength near 0 almost nothing is rounded, so straight-through gradients must equal the finite differences. */
 TEST(straight_through_gradients_are_slopes_of_the_unrounded)
 {
     check_gradients(SPEC("operands: FP32"), BIT__PRECISION__TERNARY, 1e-7);
@@ -205,8 +205,8 @@ TEST(kept_operands_have_the_bits_of_those_made_again)
     expect_same_gradient("NO_NORM", BIT__PRECISION__TERNARY, 1);
 }
 
-/* The residual stream in bf16 is another 16-bit phase, near the one in f32, and smaller; the ternary phase is the same
- * to the bit. */
+/* With a bf16 residual stream the 16-bit phase differs, within `far`, from that with an f32 one; the ternary phase is
+ * the same to the bit. */
 static void compare_streams(Bit__Precision precision, double strength, double far)
 {
     static const char *const residual[] = {"residual: FP32", "residual: BF16"};
@@ -243,8 +243,8 @@ TEST(a_stream_of_bf16_is_for_16_bit_alone)
 }
 
 /*
- * Only what goes back through the matrices with one scale is rounded: losses are equal, and the gradient of the last
- * block's ff_out, which has nothing ternary above it; the others' point the same way.
+ * Only gradients propagated through matrices with one scale are rounded. So losses are equal, and so is the gradient of
+ * the last block's ff_out, which has no ternary matrix above it; the other gradients have nearly the same direction.
  */
 static void compare_data_gradients(const char *granularity, Bit__Precision precision, double strength, bool differs)
 {
@@ -295,7 +295,7 @@ TEST(data_gradients_of_int8_point_the_same_way)
     compare_data_gradients("FUSED", BIT__PRECISION__SIXTEEN_BIT, 1, false);
 }
 
-/* Once each phase has run, steps, evaluations and switches allocate nothing. */
+/* After each phase has run once, steps, evaluations and switches allocate nothing. */
 TEST(the_step_allocates_nothing)
 {
     struct single s;
@@ -323,7 +323,7 @@ TEST(the_step_allocates_nothing)
 }
 
 struct ranges {
-    int64_t from; /* everything at and above has been named */
+    int64_t from; /* all elements from here on have been reported */
     int count;
 };
 
@@ -355,7 +355,7 @@ TEST(gradients_are_announced_once_from_the_end)
     single_finish(&s);
 }
 
-/* Weights that come when they are asked for. What has not come is NaN, whatever its type. */
+/* Weights that arrive when the model requests them. Until then they are NaN, whatever their type. */
 struct coming {
     struct single *s;
     uint8_t *all; /* the weights as they were published */
@@ -407,7 +407,7 @@ static void check_weights_come(const char *more, int buckets)
 TEST(weights_are_asked_for_before_they_are_read)
 {
     check_weights_come(SPEC("tied: false"), 4); /* embedding, two blocks, head */
-    check_weights_come(SPEC("tied: true"), 4);  /* its head is asked for, too: there is nothing more of it */
+    check_weights_come(SPEC("tied: true"), 4);  /* the tied head is requested, too, although it adds no weights */
 }
 
 static int refuse_weights(void *arg, int64_t end)
@@ -444,7 +444,7 @@ TEST(an_unknown_token_is_refused_with_its_place)
     single_finish(&s);
 }
 
-/* A model that knows nothing says ln V for each target. */
+/* An untrained model has a loss of ln V for each target. */
 TEST(the_first_loss_is_that_of_guessing)
 {
     struct single s;

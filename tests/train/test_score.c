@@ -1,4 +1,4 @@
-/* Log-likelihoods of requests: against the logits of whole instances, and the same bits however they are packed. */
+/* Log-likelihoods of requests: against the logits of whole instances, and the same bits for every packing. */
 #include <math.h>
 
 #include "proto/check.h"
@@ -26,7 +26,7 @@ static uint32_t next(uint32_t *state, uint32_t below)
     return (*state >> 16) % below;
 }
 
-/* Families of up to four continuations of one context, from a token of each to all that fits. */
+/* Draws groups of up to four continuations of one context, from one token of each to the longest that fit. */
 static void draw(struct drawn *d)
 {
     uint32_t state = 5, *at = d->ids;
@@ -72,7 +72,7 @@ static void score(struct single *s, const struct bit_requests *requests, double 
     bit_packs_finish(&packs);
 }
 
-/* From the logits of an instance that begins with the request, one request at a time. */
+/* The expected sum, from the logits of an instance that begins with the request, one request at a time. */
 static double expected(struct single *s, const uint32_t *ids, uint32_t tokens, uint32_t continuation, float *logits)
 {
     uint32_t instance[CONTEXT] = {0};
@@ -91,8 +91,8 @@ static double expected(struct single *s, const uint32_t *ids, uint32_t tokens, u
     return sum;
 }
 
-/* Logits are rounded to the operands' type there, and not here. In the ternary phase a code can fall on the other side
- * where attention adds up in another order. */
+/* expected() has logits rounded to the operands' type, scoring has not. In the ternary phase a code can be rounded the
+ * other way because attention adds in another order. */
 static double tolerance(const struct single *s, Bit__Precision precision)
 {
     if (s->plan.operands == BIT_BF16)
@@ -152,7 +152,7 @@ TEST(the_reference_kernels_say_the_same)
     single_finish(&s);
 }
 
-/* One by one, as one list, with the list turned around, and with other numbers of threads. */
+/* One by one, as one list, with the list reversed, and with other numbers of threads. */
 TEST(how_requests_are_packed_changes_no_bit)
 {
     static struct drawn d;
@@ -221,7 +221,7 @@ TEST(a_shared_context_stands_once)
     single_finish(&s);
 }
 
-/* Continuations of a token each need no rows of their own, but their targets are counted too. */
+/* Continuations of one token need no rows of their own, but their targets are counted, too. */
 TEST(many_continuations_of_one_token_fit)
 {
     static uint32_t tokens[3000], continuation[3000], ids[3000 * 3];
@@ -242,7 +242,7 @@ TEST(many_continuations_of_one_token_fit)
     double total = 0;
     for (int r = 0; r < 200; r++)
         total += exp(sum[r]);
-    EXPECT(total < 1 && total > 0.5); /* the padding has the rest */
+    EXPECT(total < 1 && total > 0.5); /* the rest of the probability is the padding's */
     EXPECT_MEMEQ(sum, sum + 2800, 200 * sizeof *sum);
     single_finish(&s);
 }
@@ -276,7 +276,7 @@ TEST(wrong_requests_are_named)
     single_finish(&s);
 }
 
-/* Scoring takes the place of activations; a step after it is as if it had not been. */
+/* Scoring overwrites activations; a step after it has the same result as without it. */
 TEST(training_goes_on_as_before)
 {
     static struct drawn d;

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Whole runs of bitd with f32 operands beside OLMo's own classes and `bitlinear`, through the switch.
+"""Whole runs of bitd with f32 operands against OLMo's own classes and `bitlinear`, through the switch.
 
     trajectory.py               BIT_BUILD names the build folder
 
-The peer is made of what others wrote: OLMo's model, IterableDataset, get_param_groups, AdamW and CosWithWarmup of the
-package `ai2-olmo`, and the linears of the package `bitlinear`. Both start from weights that OLMo's model drew.
+The peer consists of published code: OLMo's model, IterableDataset, get_param_groups, AdamW and CosWithWarmup of the
+package `ai2-olmo`, and the linears of the package `bitlinear`. Both start from the initial weights of OLMo's model.
 
-1. Trajectories of 40 steps with the switch after 20. In the 16-bit phase losses and norms are as far from PyTorch's in
-   f32 as that is from PyTorch's in f64; the first ternary step is as near to f64 as a few codes on borders allow. After
-   it codes flip on f32 rounding in either program, and AdamW carries that on: those figures are printed.
-2. Single steps: loss and gradient of every ternary step from bitd's own weights before it, against PyTorch in f64;
-   nothing adds up. Ours come from the run: the loss from the journal, the clipped gradient from the moments of two
-   checkpoints. Over all cases their medians are held to what PyTorch in f32 misses f64 by from the same weights.
+1. Trajectories of 40 steps with the switch after 20. In the 16-bit phase losses and norms are as close to PyTorch's in
+   f32 as that is to PyTorch's in f64; the first ternary step is as close to f64 as a few codes on borders allow. After
+   it f32 rounding flips codes in either program, and AdamW accumulates that: those figures are printed, not judged.
+2. Single steps: loss and gradient of every ternary step from bitd's own weights before it, against PyTorch in f64, so
+   that errors do not accumulate. Ours come from the run: the loss from the journal, the clipped gradient from the moments
+   of two checkpoints. The medians over all cases are compared with PyTorch's own error in f32 from the same weights.
 """
 import math
 import os
@@ -38,10 +38,10 @@ config, model, optim, iterable_dataset, memmap_dataset = loaded
 
 STEPS, SWITCH, WARMUP, PEAK, BATCH, CONTEXT = 40, 20, 8, 2e-3, 8, 48
 WIDTH, HEADS, LAYERS, HIDDEN, VOCAB = 96, 3, 3, 192, 256
-LIMIT_16BIT = {"loss": 3e-7, "norm": 1e-6}  # relative, of the first 20 steps
-# A code on a border falls on either side of it in f32, once in some ten steps here, and moves the loss by 1e-5.
+LIMIT_16BIT = {"loss": 3e-7, "norm": 1e-6}  # relative, over the first 20 steps
+# f32 may round a value on a border between codes either way, once in some ten steps here; it changes the loss by 1e-5.
 LIMIT_FIRST_TERNARY = {"loss": 5e-5, "norm": 5e-4}
-PEER_FACTOR = 2  # of medians of 100 steps, which such codes spread by some 40% either way
+PEER_FACTOR = 2  # between medians over 100 steps, which such codes change by some 40% either way
 
 class Case:
     def __init__(self, name, tied=True, weight="MEDIAN", norm="LAYERNORM", granularity="FUSED", clip=None):
@@ -84,7 +84,7 @@ launch {{ backend: CPU ranks: 2 threads: 1 }}
 
 
 class OurRun:
-    """What bitd's run left: (loss, norm) by step, and its checkpoints."""
+    """The results of bitd's run: (loss, norm) by step, and its checkpoints."""
 
     def __init__(self, daemon, spec):
         self.run = daemon.submit(spec)
@@ -106,7 +106,7 @@ class OurRun:
 
 
 def make_model(case, weights, dtype):
-    """weights: OLMo's state dict; None for its own drawing."""
+    """OLMo's model. weights: OLMo's state dict; None for its own initial weights."""
     cfg = config.ModelConfig(
         d_model=WIDTH, n_heads=HEADS, n_layers=LAYERS, mlp_hidden_size=2 * HIDDEN, vocab_size=VOCAB, embedding_size=VOCAB,
         max_sequence_length=CONTEXT, activation_type=config.ActivationType.swiglu, block_type=config.BlockType.sequential,
@@ -127,7 +127,7 @@ def draw(case):
 
 
 class ByProjection(torch.nn.Module):
-    """OLMo's fused matrix as the linears that it is made of, each a BitLinear with its own scale."""
+    """OLMo's fused matrix, split into its linears, each a BitLinear with its own scale."""
 
     def __init__(self, linears):
         super().__init__()
@@ -147,7 +147,7 @@ def settings(case):
 
 
 def make_ternary(made, case):
-    """The four linears of each block, with the weights they have."""
+    """Replace the four linears of each block by ternary ones with the same weights."""
     bitlinear.bitlinearize(made, replacements=[{"match_name": r"\.blocks\.", **settings(case)}])
     if case.granularity == "FUSED":
         return made
@@ -167,7 +167,7 @@ def split(fused, parts, case):
 
 
 def gradients(made):
-    """By the names of OLMo's state dict."""
+    """name in OLMo's state dict -> gradient."""
     found = {}
     for name, p in made.named_parameters():
         found.setdefault(name.split(".linears.")[0].removesuffix(".weight") + ".weight", []).append(p.grad.double().numpy())
@@ -175,7 +175,7 @@ def gradients(made):
 
 
 def loss_of(made, ids):
-    """As OLMo's trainer: summed over the targets inside the instances, divided by all positions."""
+    """The loss of OLMo's trainer: summed over the targets inside the instances, divided by all positions."""
     logits = made(ids).logits[:, :-1].reshape(-1, VOCAB)
     return torch.nn.functional.cross_entropy(logits, ids[:, 1:].reshape(-1), reduction="sum") / ids.numel()
 
@@ -194,7 +194,7 @@ def make_optimizer(made):
 
 
 def clip(optimizer, step, made, dtype):
-    """OLMo's own, which takes norms in f32 alone; torch's in f64."""
+    """Clip gradients and return their norm: by OLMo's own function, which works only in f32, or by torch's in f64."""
     if dtype == torch.float32:
         return optimizer.clip_grads_and_collect_metrics(step, collect_param_metrics=True)["total_grad_norm"]
     return torch.nn.utils.clip_grad_norm_(made.parameters(), 1.0)
@@ -221,7 +221,7 @@ def trajectory(case, weights, ids, dtype, switch=SWITCH):
 
 
 def ternary_with_state(made, case, optimizer):
-    """The optimizer keeps its state: it goes over to the parameters that take the place of the old ones."""
+    """Make the model ternary and keep the optimizer's state: it is moved to the parameters that replace the old ones."""
     before = dict(made.named_parameters())
     make_ternary(made, case)
     after = {id(before[name]): p for name, p in made.named_parameters()}
@@ -253,7 +253,7 @@ def relative(a, b):
 
 
 def farthest(ours, theirs, first, last):
-    """The largest relative distance of steps first to last: of the loss, of the norm."""
+    """[largest relative difference of the loss, of the norm] over steps first to last."""
     return [max(relative(ours[s - 1][i], theirs[s - 1][i]) for s in range(first, last + 1)) for i in (0, 1)]
 
 
@@ -279,7 +279,7 @@ def worst_tensor(ours, theirs):
 
 
 def step_errors(case, ours, ids, first=SWITCH + 1, ternary=True):
-    """By what is compared: (ours, PyTorch's) distances from f64, one of each a step."""
+    """"loss" and "gradient" -> [(our, PyTorch's f32) relative differences from f64] of each step."""
     found = {"loss": [], "gradient": []}
     for step in range(first, STEPS + 1):
         weights = ours.tensors(step - 1)
@@ -291,7 +291,7 @@ def step_errors(case, ours, ids, first=SWITCH + 1, ternary=True):
 
 
 def report_steps(name, what, pairs):
-    """The medians: ours, PyTorch's."""
+    """Print the figures and return the medians: (ours, PyTorch's)."""
     mine, theirs = zip(*pairs)
     medians = statistics.median(mine), statistics.median(theirs)
     print("%-26s each   %-8s median %.1e, PyTorch %.1e   most %.1e, %.1e" % (name, what, *medians, max(mine), max(theirs)),
