@@ -86,7 +86,8 @@ static void on_asked(void *arg, const struct bit_child_output *r)
     static const char *const words[] = {"requeue", NULL};
     struct bit_batch *b = arg;
     struct bit_squeue q = {0};
-    bool runs = bit_child_output_ok(r) && bit_squeue_parse((const char *)r->out, &q) == 0 && bit_squeue_runs(&q);
+    bool runs = bit_child_output_ok(r) && bit_squeue_parse((const char *)r->out, &q) == 0 &&
+                bit_squeue_stage(&q) == BIT_SQUEUE_RUNS;
 
     bit_info(runs ? "requeued" : "not requeued", "job=%" PRIu64 " state=%s", bit_slurm_job_own(), q.state);
     bit_squeue_finish(&q);

@@ -349,6 +349,24 @@ static bool knows_no_such_job(const struct bit_child_output *r)
     return r->spawn_err == 0 && !r->late && strstr((const char *)r->err, "Invalid job id") != NULL;
 }
 
+static void take_state(struct bit_slurm_job *j, const struct bit_squeue *q)
+{
+    switch (bit_squeue_stage(q)) {
+    case BIT_SQUEUE_RUNS:
+        take_running(j, q);
+        break;
+    case BIT_SQUEUE_WAITS:
+        take_waiting(j, q);
+        break;
+    case BIT_SQUEUE_ENDED:
+        take_ended(j, q->state, q->reason);
+        break;
+    case BIT_SQUEUE_UNKNOWN:
+        note_state(j, j->runner->run.slurm.job, q->state, q->reason);
+        break;
+    }
+}
+
 static void on_polled(void *arg, const struct bit_child_output *r)
 {
     struct bit_slurm_job *j = arg;
@@ -363,12 +381,8 @@ static void on_polled(void *arg, const struct bit_child_output *r)
     } else if (!bit_child_output_ok(r) || bit_squeue_parse((const char *)r->out, &q) < 0) {
         bit_child_output_explain(r, "squeue", text, sizeof text);
         bit_warn("slurm does not answer", "run=%s text=%s", j->runner->run.id, text);
-    } else if (bit_squeue_runs(&q)) {
-        take_running(j, &q);
-    } else if (bit_squeue_waits(&q)) {
-        take_waiting(j, &q);
     } else {
-        take_ended(j, q.state, q.reason);
+        take_state(j, &q);
     }
     bit_squeue_finish(&q);
 }

@@ -92,18 +92,25 @@ void bit_squeue_finish(struct bit_squeue *q)
     *q = (struct bit_squeue){0};
 }
 
-bool bit_squeue_waits(const struct bit_squeue *q)
+enum bit_squeue_stage bit_squeue_stage(const struct bit_squeue *q)
 {
-    static const char *const states[] = {"PENDING",      "CONFIGURING",  "REQUEUED",  "REQUEUE_FED",
-                                         "REQUEUE_HOLD", "SPECIAL_EXIT", "SUSPENDED", "COMPLETING"};
+    static const struct {
+        const char *state;
+        enum bit_squeue_stage stage;
+    } known[] = {
+        {"PENDING", BIT_SQUEUE_WAITS},       {"CONFIGURING", BIT_SQUEUE_WAITS},  {"REQUEUED", BIT_SQUEUE_WAITS},
+        {"REQUEUE_FED", BIT_SQUEUE_WAITS},   {"REQUEUE_HOLD", BIT_SQUEUE_WAITS}, {"SPECIAL_EXIT", BIT_SQUEUE_WAITS},
+        {"RESV_DEL_HOLD", BIT_SQUEUE_WAITS}, {"COMPLETING", BIT_SQUEUE_WAITS},   {"SUSPENDED", BIT_SQUEUE_WAITS},
+        {"STOPPED", BIT_SQUEUE_WAITS},       {"RUNNING", BIT_SQUEUE_RUNS},       {"RESIZING", BIT_SQUEUE_RUNS},
+        {"SIGNALING", BIT_SQUEUE_RUNS}, /* for the moment in which Slurm sends its ranks a signal, such as a warning */
+        {"BOOT_FAIL", BIT_SQUEUE_ENDED},     {"CANCELLED", BIT_SQUEUE_ENDED},    {"COMPLETED", BIT_SQUEUE_ENDED},
+        {"DEADLINE", BIT_SQUEUE_ENDED},      {"FAILED", BIT_SQUEUE_ENDED},       {"NODE_FAIL", BIT_SQUEUE_ENDED},
+        {"OUT_OF_MEMORY", BIT_SQUEUE_ENDED}, {"PREEMPTED", BIT_SQUEUE_ENDED},    {"REVOKED", BIT_SQUEUE_ENDED},
+        {"STAGE_OUT", BIT_SQUEUE_ENDED},     {"TIMEOUT", BIT_SQUEUE_ENDED},
+    };
 
-    for (size_t i = 0; i < BIT_COUNT(states); i++)
-        if (strcmp(q->state, states[i]) == 0)
-            return true;
-    return false;
-}
-
-bool bit_squeue_runs(const struct bit_squeue *q)
-{
-    return strcmp(q->state, "RUNNING") == 0 || strcmp(q->state, "RESIZING") == 0;
+    for (size_t i = 0; i < BIT_COUNT(known); i++)
+        if (strcmp(q->state, known[i].state) == 0)
+            return known[i].stage;
+    return BIT_SQUEUE_UNKNOWN;
 }

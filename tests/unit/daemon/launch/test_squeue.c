@@ -1,5 +1,6 @@
 #include "daemon/launch/squeue.h"
 
+#include "proto/check.h"
 #include "proto/err.h"
 #include "tests/test.h"
 
@@ -38,16 +39,42 @@ TEST(reads_a_line)
     EXPECT_STREQ(q.nodes, "");
     EXPECT(q.has_left);
     EXPECT_EQ(q.left_s, (uint64_t)7200);
-    EXPECT(bit_squeue_waits(&q) && !bit_squeue_runs(&q));
+    EXPECT_EQ(bit_squeue_stage(&q), BIT_SQUEUE_WAITS);
     bit_squeue_finish(&q);
     EXPECT_EQ(bit_squeue_parse("RUNNING|None|UNLIMITED|n[1-4]\nmore|lines|are|not read", &q), 0);
     EXPECT_STREQ(q.nodes, "n[1-4]");
     EXPECT(!q.has_left);
-    EXPECT(bit_squeue_runs(&q) && !bit_squeue_waits(&q));
+    EXPECT_EQ(bit_squeue_stage(&q), BIT_SQUEUE_RUNS);
     bit_squeue_finish(&q);
-    EXPECT_EQ(bit_squeue_parse("CANCELLED|None|0:00|", &q), 0);
-    EXPECT(!bit_squeue_runs(&q) && !bit_squeue_waits(&q));
-    bit_squeue_finish(&q);
+}
+
+/* Every state that squeue(1) lists, and one that it does not. */
+TEST(knows_each_state)
+{
+    static const struct {
+        const char *state;
+        enum bit_squeue_stage stage;
+    } rows[] = {
+        {"PENDING", BIT_SQUEUE_WAITS},       {"CONFIGURING", BIT_SQUEUE_WAITS},   {"REQUEUED", BIT_SQUEUE_WAITS},
+        {"REQUEUE_FED", BIT_SQUEUE_WAITS},   {"REQUEUE_HOLD", BIT_SQUEUE_WAITS},  {"SPECIAL_EXIT", BIT_SQUEUE_WAITS},
+        {"RESV_DEL_HOLD", BIT_SQUEUE_WAITS}, {"COMPLETING", BIT_SQUEUE_WAITS},    {"SUSPENDED", BIT_SQUEUE_WAITS},
+        {"STOPPED", BIT_SQUEUE_WAITS},       {"RUNNING", BIT_SQUEUE_RUNS},        {"RESIZING", BIT_SQUEUE_RUNS},
+        {"SIGNALING", BIT_SQUEUE_RUNS},      {"BOOT_FAIL", BIT_SQUEUE_ENDED},     {"CANCELLED", BIT_SQUEUE_ENDED},
+        {"COMPLETED", BIT_SQUEUE_ENDED},     {"DEADLINE", BIT_SQUEUE_ENDED},      {"FAILED", BIT_SQUEUE_ENDED},
+        {"NODE_FAIL", BIT_SQUEUE_ENDED},     {"OUT_OF_MEMORY", BIT_SQUEUE_ENDED}, {"PREEMPTED", BIT_SQUEUE_ENDED},
+        {"REVOKED", BIT_SQUEUE_ENDED},       {"STAGE_OUT", BIT_SQUEUE_ENDED},     {"TIMEOUT", BIT_SQUEUE_ENDED},
+        {"A_NEW_ONE", BIT_SQUEUE_UNKNOWN},   {"RUN", BIT_SQUEUE_UNKNOWN},         {"", BIT_SQUEUE_UNKNOWN},
+    };
+    struct bit_squeue q;
+    char line[64];
+
+    for (size_t i = 0; i < BIT_COUNT(rows); i++) {
+        snprintf(line, sizeof line, "%s|None|1:00|n1", rows[i].state);
+        EXPECT_EQ(bit_squeue_parse(line, &q), 0);
+        if (!EXPECT_EQ(bit_squeue_stage(&q), rows[i].stage))
+            printf("    %s\n", rows[i].state);
+        bit_squeue_finish(&q);
+    }
 }
 
 TEST(refuses_other_lines)
