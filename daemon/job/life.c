@@ -279,7 +279,7 @@ static void on_silent(struct bit_job *job, uint32_t rank)
     const struct bit_config *config = job->runner->env->config;
     const struct bit_watch_rank *at = &job->watch.rank[rank];
 
-    if (lose_nodes(job))
+    if (lose_nodes(job) || (job->slurm_job != NULL && bit_watch_may_be_cut_off(job, rank)))
         return;
     if (!at->greeted)
         bit_examine_start(job, rank, "it did not connect within %g s of rank 0",

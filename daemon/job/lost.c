@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/job/job.h"
+#include "daemon/job/nodes.h"
 #include "daemon/launch/launcher_log.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -52,49 +53,80 @@ static void blame_launcher(const struct bit_job *job, const char *log, char *tex
     bit_format_more(text, room, ", see %s", r->run.launch.log);
 }
 
-/* The first of: the worker's message, the rank that ended first in the launcher's log, the launcher's exit. */
+static void lose_node(void *arg, const char *host)
+{
+    bit_nodes_lose(arg, host); /* a name that is no node of the job is somebody's output, and is ignored */
+}
+
+/* Whether srun could not start ranks on some nodes, which are lost then. The ranks that it ended are not the cause. */
+static bool find_unreached(struct bit_job *job, const char *log, char *says, size_t room)
+{
+    return job->slurm_job != NULL && log != NULL && bit_launcher_log_read_unreached(log, lose_node, job, says, room);
+}
+
+static void blame_rank(const struct bit_job *job, const struct bit_launcher_log *first, Bit__WorkerLost *m, char *text,
+                       size_t room)
+{
+    m->has_rank = first->has_rank;
+    m->rank = first->rank;
+    m->has_signal = first->signal != 0;
+    m->signal = first->signal;
+    m->has_code = first->has_code;
+    m->code = first->code;
+    if (first->signal != 0)
+        bit_format(text, room, "rank %u was ended by signal %d (%s)", first->rank, first->signal,
+                   strsignal(first->signal));
+    else
+        bit_format(text, room, "rank %u ended with exit code %d, see %s", first->rank, first->code,
+                   job->runner->run.launch.log);
+}
+
+static void blame_exit(const struct bit_job *job, const char *log, Bit__WorkerLost *m, char *text, size_t room)
+{
+    char says[256];
+
+    m->has_code = job->exit_status >= 0;
+    m->code = (int32_t)job->exit_status;
+    if (job->slurm_job != NULL && log != NULL && bit_launcher_log_read_srun(log, says, sizeof says))
+        bit_format(text, room, "%s, see %s", says, job->runner->run.launch.log);
+    else if (job->exit_status > 0 && !came_any(job))
+        blame_launcher(job, log, text, room);
+    else
+        bit_format(text, room, "the worker ended and did not say why, see %s", job->runner->run.launch.log);
+}
+
+static void blame_signal(const struct bit_job *job, const char *log, Bit__WorkerLost *m, char *text, size_t room)
+{
+    m->has_signal = true;
+    m->signal = job->exit_signal;
+    if (!came_any(job))
+        blame_launcher(job, log, text, room);
+    else
+        bit_format(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal,
+                   strsignal(job->exit_signal));
+}
+
+/* The first of: the worker's message, the nodes that were not reached, the rank that ended first in the launcher's log,
+ * the launcher's exit. */
 static void find_cause(struct bit_job *job, Bit__WorkerLost *m, char *text, size_t room)
 {
     struct bit_runner *r = job->runner;
     struct bit_launcher_log first = {0};
-    char *log = bit_runner_path(r, r->run.launch.log);
-    bool logged = (!job->cause.known || job->cause.by_mpi) && log != NULL && bit_launcher_log_read(log, &first);
+    char *log = bit_runner_path(r, r->run.launch.log), says[256];
+    const bool told = job->cause.known && !job->cause.by_mpi;
 
-    if (job->cause.known && !logged) {
+    if (!told && find_unreached(job, log, says, sizeof says)) {
+        bit_format(text, room, "%s, see %s", says, r->run.launch.log);
+    } else if (!told && log != NULL && bit_launcher_log_read(log, &first)) {
+        blame_rank(job, &first, m, text, room);
+    } else if (job->cause.known) {
         m->has_rank = job->cause.has_rank;
         m->rank = job->cause.rank;
         bit_format(text, room, "%s", job->cause.text);
-    } else if (logged) {
-        m->has_rank = first.has_rank;
-        m->rank = first.rank;
-        m->has_signal = first.signal != 0;
-        m->signal = first.signal;
-        m->has_code = first.has_code;
-        m->code = first.code;
-        if (first.signal != 0)
-            bit_format(text, room, "rank %u was ended by signal %d (%s)", first.rank, first.signal,
-                       strsignal(first.signal));
-        else
-            bit_format(text, room, "rank %u ended with exit code %d, see %s", first.rank, first.code,
-                       r->run.launch.log);
     } else if (job->exit_signal != 0) {
-        m->has_signal = true;
-        m->signal = job->exit_signal;
-        if (!came_any(job))
-            blame_launcher(job, log, text, room);
-        else
-            bit_format(text, room, "the launcher was ended by signal %d (%s)", job->exit_signal,
-                   strsignal(job->exit_signal));
+        blame_signal(job, log, m, text, room);
     } else {
-        char says[256];
-        m->has_code = job->exit_status >= 0;
-        m->code = (int32_t)job->exit_status;
-        if (job->slurm_job != NULL && log != NULL && bit_launcher_log_read_srun(log, says, sizeof says))
-            bit_format(text, room, "%s, see %s", says, r->run.launch.log);
-        else if (job->exit_status > 0 && !came_any(job))
-            blame_launcher(job, log, text, room);
-        else
-            bit_format(text, room, "the worker ended and did not say why, see %s", r->run.launch.log);
+        blame_exit(job, log, m, text, room);
     }
     free(log);
     add_missing(job, text, room);

@@ -236,6 +236,15 @@ static bool is_silent(const struct bit_job *job, uint32_t r)
     return is_missed(job, r) && bit_watch_silent_ms(&job->watch, r) >= most_ms + job->watch.look_ms;
 }
 
+#define UNANSWERED_MAX (BIT_BEATS_MISSED / 2) /* beats without acknowledgement; with more, the node is lost */
+
+bool bit_watch_may_be_cut_off(const struct bit_job *job, uint32_t r)
+{
+    const struct bit_worker_link *link = r == 0 ? job->link : job->watch.rank[r].link;
+
+    return link != NULL && job->watch.rank[r].unanswered <= UNANSWERED_MAX && !bit_worker_link_is_answered(link);
+}
+
 /* One beat less than for silence, since the ranks of a lost node sent their last beats at different times. */
 bool bit_watch_is_cut_off(const struct bit_job *job, uint32_t r)
 {
@@ -244,7 +253,7 @@ bool bit_watch_is_cut_off(const struct bit_job *job, uint32_t r)
 
     return job->watch.rank[r].greeted && is_missed(job, r) &&
            bit_watch_silent_ms(&job->watch, r) > heartbeat_ms - heartbeat_ms / BIT_BEATS_MISSED &&
-           (link == NULL || job->watch.rank[r].unanswered > BIT_BEATS_MISSED / 2);
+           (link == NULL || job->watch.rank[r].unanswered > UNANSWERED_MAX);
 }
 
 static void look(struct bit_job *job)

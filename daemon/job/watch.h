@@ -76,6 +76,11 @@ void bit_watch_heard(struct bit_watch_rank *rank, const Bit__Heartbeat *m);
  * receives, whatever its processes do.
  */
 bool bit_watch_is_cut_off(const struct bit_job *job, uint32_t rank);
+/**
+ * Whether it is still open if the node is lost: something that bitd sent is not acknowledged, and not for long enough.
+ * It is decided within three beats.
+ */
+bool bit_watch_may_be_cut_off(const struct bit_job *job, uint32_t rank);
 /** Another message came from the rank: it counts like a heartbeat. */
 void bit_watch_alive(struct bit_job *job, uint32_t rank);
 

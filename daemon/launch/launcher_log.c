@@ -109,6 +109,25 @@ bool bit_launcher_log_srun(const char *text, char *says, size_t room)
     return true;
 }
 
+bool bit_launcher_log_unreached(const char *text, bit_launcher_log_node *take, void *arg, char *says, size_t room)
+{
+    static const char error[] = "srun: error: ", launch[] = "srun: error: Task launch for ", on[] = " failed on node ";
+    char line[256], host[64];
+    bool any = false;
+
+    for (const char *p = text; (p = strstr(p, launch)) != NULL; p++) {
+        snprintf(line, sizeof line, "%.*s", (int)BIT_MIN(strcspn(p, "\n"), sizeof line - 1), p);
+        const char *node = strstr(line, on);
+        if (node == NULL || sscanf(node + strlen(on), "%63[^: ]", host) != 1)
+            continue;
+        if (!any)
+            bit_format(says, room, "srun: %s", line + strlen(error));
+        any = true;
+        take(arg, host);
+    }
+    return any;
+}
+
 bool bit_launcher_log_last(const char *text, char *line, size_t room)
 {
     const char *end = text + strlen(text);
@@ -157,6 +176,13 @@ bool bit_launcher_log_read_srun(const char *path, char *says, size_t room)
     char text[TAIL_BYTES + 1];
 
     return read_tail(path, text) && bit_launcher_log_srun(text, says, room);
+}
+
+bool bit_launcher_log_read_unreached(const char *path, bit_launcher_log_node *take, void *arg, char *says, size_t room)
+{
+    char text[TAIL_BYTES + 1];
+
+    return read_tail(path, text) && bit_launcher_log_unreached(text, take, arg, says, room);
 }
 
 bool bit_launcher_log_read_last(const char *path, char *line, size_t room)

@@ -30,6 +30,16 @@ bool bit_launcher_log_read(const char *path, struct bit_launcher_log *out);
 bool bit_launcher_log_srun(const char *text, char *says, size_t room);
 /** The same from the end of the file at `path`. */
 bool bit_launcher_log_read_srun(const char *path, char *says, size_t room);
+/* A node on which srun could not start its tasks. */
+typedef void bit_launcher_log_node(void *arg, const char *host);
+/**
+ * Call `take` with each node on which srun could not start tasks, and write what srun says of the first to says.
+ * Pure but for `take`; false if there is no such node.
+ * Source      Slurm 22.05: src/api/step_launch.c, "Task launch for StepId=... failed on node NODE: ..."
+ */
+bool bit_launcher_log_unreached(const char *text, bit_launcher_log_node *take, void *arg, char *says, size_t room);
+/** The same from the end of the file at `path`. */
+bool bit_launcher_log_read_unreached(const char *path, bit_launcher_log_node *take, void *arg, char *says, size_t room);
 /** The last line that does not consist of dashes and spaces only. Pure; false if there is none. */
 bool bit_launcher_log_last(const char *text, char *line, size_t room);
 /** The same from the end of the file at `path`. */

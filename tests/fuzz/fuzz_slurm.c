@@ -30,11 +30,16 @@ static void check_hosts(const char *list)
     bit_hosts_finish(&hosts);
 }
 
+static void check_host(void *text, const char *host)
+{
+    FUZZ_CHECK(host[0] != '\0' && strstr(text, host) != NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bit_launcher_log first;
     struct bit_squeue q;
-    char *text = calloc(1, size + 1);
+    char *text = calloc(1, size + 1), says[64];
 
     FUZZ_CHECK(text != NULL);
     if (size > 0)
@@ -42,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_hosts(text);
     if (bit_launcher_log_parse(text, &first))
         FUZZ_CHECK(first.has_rank && (first.signal != 0 || first.has_code));
+    (void)bit_launcher_log_unreached(text, check_host, text, says, sizeof says);
     if (bit_squeue_parse(text, &q) == 0) {
         FUZZ_CHECK(strlen(q.nodes) <= size);
         (void)bit_squeue_stage(&q);

@@ -104,6 +104,21 @@ def a_node_that_nobody_hears(c):
     recover(c, 7, "mute", lambda n: n.mute(), lambda n: n.mend(), 5, 8)
 
 
+def a_node_is_gone_before_the_launch(c):
+    """Slurm does not know it yet, and srun fails on it: the next launch uses the spare node."""
+    with Training(c, "gone", CONFIG) as d:
+        c.node[3].cut()
+        try:
+            run = d.submit(d.spec(steps=10, every=0, at_step=5))
+            status = d.finish(run)
+        finally:
+            c.node[3].heal()
+        lost = [e["lost"]["cause"] for e in d.events(run) if "lost" in e]
+        assert len(lost) == 1 and "failed on node n3" in lost[0], lost
+        assert status["nodes"] == "n[1-2,4]" and status["restarts"] == 1, status
+    until(lambda: c.slurm("sinfo -h -t idle,mix,alloc -o %D").strip() == "4", 30, "n3 answers Slurm again")
+
+
 def cut_for_a_second(c):
     """No rank is lost. TCP's retransmission may come as long again after the cut as the cut lasted, and a heartbeat may have been
     due when it began: hence the timeout of 5 s."""
@@ -158,5 +173,5 @@ def one_packet_in_ten_lost(c):
 BAD_LINE_S = float(os.environ.get("BIT_BAD_LINE_S", "10"))
 SLACK = float(os.environ.get("BIT_SLACK", "20"))  # margin for a busy machine; 1 compares with the targets themselves
 print(f"seed {SEED}")
-runs.main([a_node_cut_off_for_ever, cut_for_a_second, one_packet_in_ten_lost, a_node_that_hears_nobody, a_node_that_nobody_hears],
-          nodes=4)
+runs.main([a_node_cut_off_for_ever, a_node_is_gone_before_the_launch, cut_for_a_second, one_packet_in_ten_lost,
+           a_node_that_hears_nobody, a_node_that_nobody_hears], nodes=4)

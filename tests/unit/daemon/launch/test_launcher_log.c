@@ -1,5 +1,7 @@
 #include "daemon/launch/launcher_log.h"
 
+#include <string.h>
+
 #include "tests/test.h"
 
 TEST(names_the_rank_that_was_killed)
@@ -93,6 +95,33 @@ TEST(blames_nobody_without_words)
     EXPECT(!bit_launcher_log_parse("Process name: [[1,1],2]\n", &b));
     EXPECT(!bit_launcher_log_read("/nowhere", &b));
     EXPECT_EQ(b.rank, 99u);
+}
+
+static void add_host(void *arg, const char *host)
+{
+    strcat(strcat(arg, host), " ");
+}
+
+TEST(names_the_nodes_that_srun_did_not_reach)
+{
+    char hosts[128] = "", says[128];
+
+    EXPECT(bit_launcher_log_unreached(
+        "srun: cluster configuration lacks support for cpu binding\n"
+        "srun: error: Task launch for StepId=2.1 failed on node n3: Communication connection failure\n"
+        "srun: error: Task launch for StepId=2.1 failed on node n12: Communication connection failure\n"
+        "srun: error: Application launch failed: Communication connection failure\n"
+        "srun: error: n2: task 1: Killed\n",
+        add_host, hosts, says, sizeof says));
+    EXPECT_STREQ(hosts, "n3 n12 ");
+    EXPECT_STREQ(says, "srun: Task launch for StepId=2.1 failed on node n3: Communication connection failure");
+    hosts[0] = '\0';
+    EXPECT(!bit_launcher_log_unreached("srun: error: n2: task 1: Killed\n", add_host, hosts, says, sizeof says));
+    EXPECT(!bit_launcher_log_unreached("srun: error: Task launch for StepId=2.1 failed\n on node n3: no\n", add_host,
+                                       hosts, says, sizeof says));
+    EXPECT(!bit_launcher_log_unreached("srun: error: Task launch for StepId=2.1 failed on node ", add_host, hosts, says,
+                                       sizeof says));
+    EXPECT_STREQ(hosts, "");
 }
 
 TEST_MAIN
