@@ -1,8 +1,8 @@
 /*
- * Memory that runs out on demand, for programs of one file: defines malloc and its kin. Include it once.
- *     test_allowed = k;    the allocation after the next k fails, and every later one
- *     test_allowed = -1;   none does
- * Does nothing under a sanitizer, which has a malloc of its own: TEST_HAVE_FAILING_MALLOC is 0 there.
+ * Allocation failures on demand, for single-file programs: defines malloc, calloc, realloc and free. Include it once.
+ *     test_allowed = k;    the next k allocations succeed, all later ones fail
+ *     test_allowed = -1;   none fails
+ * Does nothing under a sanitizer, which has its own malloc: TEST_HAVE_FAILING_MALLOC is 0 there.
  */
 #ifndef BIT_TESTS_FAILING_MALLOC_H
 #define BIT_TESTS_FAILING_MALLOC_H
@@ -20,11 +20,11 @@
 #define TEST_HAVE_FAILING_MALLOC 1
 #endif
 
-static long test_allowed = -1; /* allocations left before they fail; -1: as many as you like */
+static long test_allowed = -1; /* allocations that still succeed; -1: all */
 static long test_live;         /* blocks not freed yet */
 
 #if TEST_HAVE_FAILING_MALLOC
-/* glibc's own names, under which its allocator is reached when these stand before it. */
+/* glibc's own names for its allocator, which the functions below override and call. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *block, size_t size);

@@ -1,7 +1,7 @@
 /*
  * Temporary folders of a test program: /tmp/bit-PROGRAM-XXXXXX, short enough for a Unix socket below it. They are
- * removed with all that is in them when the program exits; a child that was forked from it removes nothing. After a
- * crash they stay; BIT_TEST_KEEP=1 keeps them always, and says where they are. A program of several files shares them.
+ * removed with their contents when the program exits; a forked child removes nothing. After a crash they stay;
+ * BIT_TEST_KEEP=1 always keeps them and prints their paths. The files of a program share them.
  */
 #ifndef BIT_TESTS_FOLDER_H
 #define BIT_TESTS_FOLDER_H
@@ -17,9 +17,9 @@
 #define TEST_FOLDERS_MAX 64
 
 struct test_folders {
-    char path[TEST_FOLDERS_MAX][64]; /* "" is a free place */
-    const char *common;              /* test_folder()'s; NULL before it was asked for */
-    pid_t owner;                     /* 0 before the first was made */
+    char path[TEST_FOLDERS_MAX][64]; /* "": a free entry */
+    const char *common;              /* test_folder()'s; NULL before its first call */
+    pid_t owner;                     /* the process that removes them; 0 before the first was made */
 };
 __attribute__((weak)) struct test_folders test_folders;
 
@@ -30,7 +30,7 @@ static inline int test_remove_entry(const char *path, const struct stat *st, int
     return 0;
 }
 
-/** Remove a folder of test_folder_new() and all that is in it before the program exits. */
+/** Remove a folder of test_folder_new() with its contents now, before the program exits. */
 static inline void test_folder_remove(const char *path)
 {
     for (int i = 0; i < TEST_FOLDERS_MAX; i++) {
@@ -52,8 +52,8 @@ static inline void test_folders_remove(void)
             test_folder_remove(test_folders.path[i]);
 }
 
-/** One more folder, for a test that wants its own. Its path, good until it is removed. Ends the program if none can be
- * made. */
+/** Make one more folder, for a test that needs its own. The returned path is valid until the folder is removed. Exits
+ * if none can be made. */
 static inline const char *test_folder_new(void)
 {
     int at = 0;
@@ -86,7 +86,7 @@ static inline const char *test_folder(void)
     return test_folders.common;
 }
 
-/** The path of a name in test_folder(); good for the next seven calls. */
+/** The path of a name in test_folder(); valid for the next seven calls. */
 static inline const char *test_path(const char *name)
 {
     static char path[8][256];

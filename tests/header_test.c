@@ -1,9 +1,9 @@
 /*
- * Each public header compiles alone, and twice; each folder includes only what it may; a unit test lies where what it
- * tests does.
- * The headers are those that lie in the source tree now. They are compiled with the flags of their folder's own
- * sources, as the build wrote them down; with those of one processor after the other if a folder has such.
- * $BIT_SOURCE_ROOT and $BIT_BUILD_ROOT say where both are.
+ * Each public header compiles alone, and when included twice; each folder includes only what it may; a unit test lies
+ * in the folder of what it tests.
+ * The headers are found in the source tree and compiled with the flags that compile_commands.json has for their
+ * folder's sources. Where a folder is compiled with several sets of flags (one per processor), one that works is
+ * enough. $BIT_SOURCE_ROOT and $BIT_BUILD_ROOT are the source and the build folder.
  */
 #include <glob.h>
 #include <jansson.h>
@@ -17,8 +17,8 @@
 #include "tests/test.h"
 
 /*
- * Who includes whom. A folder is named with what its files may include: headers that lie in one of these folders
- * themselves, or the one header that is named. The lists are built from the bottom up, as the layers are.
+ * What the files of each folder may include: headers that lie directly in one of the listed folders, or a listed
+ * header. The lists are built from the lowest layer up.
  */
 #define BASE   "proto", "config.h"
 #define SPEC   "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", BASE
@@ -29,7 +29,7 @@
 #define FEED   "daemon/feed", "daemon/link/payload.h", "daemon/run/task_orders.h", "daemon/sys", PROTO
 #define LAUNCH "daemon/launch", STORE
 #define JOB    "daemon/job", "daemon/feed", "daemon/link", LAUNCH
-/* From a client's connection up to all that it may ask for. */
+/* The layers of the client side: from the connection up to the requests. */
 #define CONNECTION "daemon/client/connection", STORE
 #define QUERY      "daemon/client/query", "daemon/client/connection", JOB
 #define STREAM     "daemon/client/stream", CONNECTION
@@ -45,7 +45,7 @@
 
 #define EXEC    "kernels/exec", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
 #define KERNELS "kernels", EXEC
-/* What a checkpoint's codes are made with, of the kernels. */
+/* The kernels that compute a checkpoint's codes. */
 #define TERNARISE                                                                                                      \
     "kernels/exec/exec.h", "kernels/exec/op.h", "kernels/pack_codes.h", "kernels/ternarise.h",                         \
         "kernels/weight_measure.h"
@@ -56,7 +56,7 @@
 static const struct folder {
     const char *name;
     const char *may_include[24];
-    const char *libraries[4]; /* headers of libraries that the others may not see */
+    const char *libraries[4]; /* guarded libraries whose headers it may include */
 } folders[] = {
     {"proto", {BASE}, {NULL}},
     {"proto/ckpt", {"proto/ckpt", "proto/wire", BASE}, {NULL}},
@@ -128,7 +128,7 @@ static void list_files(const char *folder, const char *pattern, glob_t *out)
         *out = (glob_t){0};
 }
 
-/* Show every .c file of a folder and of those in it. Returns how many there were. */
+/* Call `show` for every .c file in a folder and its subfolders. Returns their number. */
 static size_t each_source_below(const char *folder, void (*show)(const char *path))
 {
     static const char *const depths[] = {"*.c", "*/*.c", "*/*/*.c", "*/*/*/*.c", "*/*/*/*/*.c"};
@@ -155,7 +155,7 @@ static const char *below_root(const char *path)
 #define FLAVOURS_MAX  8
 #define COMMAND_BYTES 8192
 
-/* The different ways in which a folder's sources are compiled. */
+/* The distinct commands by which a folder's sources are compiled. */
 struct flavours {
     char command[FLAVOURS_MAX][COMMAND_BYTES];
     int count;
@@ -170,7 +170,7 @@ static bool is_in(const char *file, const char *folder)
     return name != NULL && strchr(name + bytes, '/') == NULL && strcmp(file + strlen(file) - 2, ".c") == 0;
 }
 
-/* The command without its own input and outputs, reading C from the standard input instead. */
+/* The command without its input and outputs; it reads C from standard input instead. */
 static void make_check_command(const char *command, char *out, size_t bytes)
 {
     static const char *const with_argument[] = {"-o", "-c", "-MQ", "-MF"};
@@ -186,7 +186,7 @@ static void make_check_command(const char *command, char *out, size_t bytes)
             at += snprintf(out + at, bytes - (size_t)at, " %s", word);
         BIT_ASSERT((size_t)at < bytes);
     }
-    /* clang takes what comes from the standard input for the main file, whose static functions are to be used */
+    /* standard input is clang's main file, and it warns about unused static functions there */
     at += snprintf(out + at, bytes - (size_t)at, " -Werror -Wno-unused-function -fsyntax-only -x c -");
     BIT_ASSERT((size_t)at < bytes);
     free(copy);
@@ -232,7 +232,7 @@ static bool compiles(const char *command, const char *header, const char *redire
     return pclose(compiler) == 0;
 }
 
-/* Of the GPU's side, which a build without CUDA leaves out. */
+/* A header of the GPU backend, which a build without CUDA leaves out. */
 static bool is_of_device(const char *header)
 {
     return strstr(header, "cuda") != NULL || strstr(header, "nccl") != NULL || strstr(header, "cudnn") != NULL;
@@ -268,7 +268,7 @@ TEST(headers_compile_alone_and_twice)
     for (size_t f = 0; f < BIT_COUNT(folders); f++) {
         glob_t headers;
         find_flavours(commands, folders[f].name, &all);
-        if (all.count == 0) /* not built here: the worker without MPI */
+        if (all.count == 0) /* not in this build, as the worker without MPI */
             continue;
         list_files(folders[f].name, "*.h", &headers);
         for (size_t i = 0; i < headers.gl_pathc; i++)
@@ -288,7 +288,7 @@ static bool is_any_of(const char *text, size_t bytes, const char *const *names, 
     return false;
 }
 
-/* By its folder or by its whole name. */
+/* Allowed by the header's folder or by its path. */
 static bool may_include(const struct folder *f, const char *header)
 {
     const char *slash = strrchr(header, '/');
@@ -297,7 +297,7 @@ static bool may_include(const struct folder *f, const char *header)
            (slash != NULL && is_any_of(header, (size_t)(slash - header), f->may_include, BIT_COUNT(f->may_include)));
 }
 
-/* "oneapi/dnnl/dnnl.h" is of dnnl, "uv.h" of uv; "uvula.h" of neither. */
+/* "oneapi/dnnl/dnnl.h" belongs to dnnl, "uv.h" to uv, "uvula.h" to neither. */
 static bool is_of_library(const char *header, const char *library)
 {
     const char *base = strrchr(header, '/') != NULL ? strrchr(header, '/') + 1 : header;
@@ -390,7 +390,7 @@ static bool includes_one_of(const char *path, const char *folder)
     return found;
 }
 
-/* tests/unit/proto/wire/test_frame.c tests proto/wire; what lies in tests/unit itself, the helpers of tests. */
+/* tests/unit/proto/wire/test_frame.c tests proto/wire; a test directly in tests/unit tests the helpers in tests/. */
 static void check_place(const char *path)
 {
     char folder[512];

@@ -53,7 +53,7 @@ static double random_double(uint64_t *state)
     return r % 2 ? odd[r / 2 % BIT_COUNT(odd)] : (double)(int64_t)r / 1e12;
 }
 
-/* Small and large numbers alike. */
+/* Every bit length from 1 to 64 is about equally likely. */
 static uint64_t random_integer(uint64_t *state)
 {
     uint64_t v = test_random(state);
@@ -112,7 +112,7 @@ static void fill_value(const ProtobufCFieldDescriptor *f, void *at, uint64_t *st
         return;
     default:
         number = random_integer(state);
-        memcpy(at, &number, element_bytes(f)); /* the low half, on a little-endian machine */
+        memcpy(at, &number, element_bytes(f)); /* the low bytes, on a little-endian machine */
     }
 }
 

@@ -1,7 +1,7 @@
-"""OLMo's own classes, from the PyPI package `ai2-olmo` without the packages that its trainer needs and we do not.
+"""Loads OLMo's own classes from the PyPI package `ai2-olmo`, without the packages that only its trainer needs.
 
-What they import and never call here (wandb, boto3, rich, omegaconf, ...) is replaced by modules in which every name is
-there. BIT_OLMO names the folder or the wheel of the package, if Python does not know it.
+Packages that they import but never call here (wandb, boto3, rich, omegaconf, ...) are replaced by modules in which every
+name exists. BIT_OLMO is the folder or the wheel of the package, if it is not installed.
 """
 import importlib
 import importlib.abc
@@ -20,7 +20,7 @@ class AnyAttribute(type):
 
 
 class Anything(Exception, metaclass=AnyAttribute):
-    """Called with anything, and good as a decorator, a base class, a type and an exception."""
+    """Accepts any call; usable as a decorator, a base class, a type and an exception."""
 
     def __init__(self, *args, **kwargs):
         pass
@@ -38,7 +38,7 @@ class Anything(Exception, metaclass=AnyAttribute):
 
 
 class Nothing(types.ModuleType):
-    """A module in which every name is there."""
+    """A module in which every name exists."""
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -48,7 +48,7 @@ class Nothing(types.ModuleType):
 
 
 class MissingFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Comes last: only for what nobody else found."""
+    """The last finder on sys.meta_path: asked only for modules that no other finder found."""
 
     def find_spec(self, name, path=None, target=None):
         return None if name.split(".")[0] in ("olmo", "torch", "numpy") else importlib.machinery.ModuleSpec(name, self, is_package=True)
@@ -61,7 +61,7 @@ class MissingFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def attend(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False):
-    """scaled_dot_product_attention by its definition, for a torch that is older than it."""
+    """scaled_dot_product_attention by its definition, for a torch that lacks it."""
     scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
     if is_causal:
         scores = scores.masked_fill(scores.new_ones(scores.shape[-2:]).triu(1).bool(), float("-inf"))
@@ -71,14 +71,14 @@ def attend(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False):
 
 
 def complete_torch(torch):
-    """What OLMo's model asks of torch 2, in torch 1.13."""
+    """Adds to torch 1.13 what OLMo's model needs from torch 2."""
     if not hasattr(torch.nn.functional, "scaled_dot_product_attention"):
         torch.nn.functional.scaled_dot_product_attention = attend
         torch.backends.cuda.enable_mem_efficient_sdp = lambda enabled: None
 
 
 def load(*names):
-    """The modules of those names ("olmo.model"), or None with the reason printed."""
+    """The modules with these names ("olmo.model"), or None with the reason printed."""
     if importlib.util.find_spec("torch") is None:
         print("skipped: Python has no torch, which OLMo's classes need")
         return None
@@ -88,9 +88,9 @@ def load(*names):
     if found is None or not found.submodule_search_locations:
         print("skipped: no ai2-olmo package (pip download --no-deps ai2-olmo==0.6.0, and name the wheel in BIT_OLMO)")
         return None
-    import torch  # with what it really finds, before anything is replaced
+    import torch  # before anything is replaced, so that it finds the real packages
     complete_torch(torch)
-    # OLMo's, which few have. They look themselves for what may be missing, so they are imported before it is replaced.
+    # Packages that OLMo needs. They test for their own optional dependencies, so they are imported before the replacement.
     for name in ("datasets", "requests", "sklearn.metrics", "torchmetrics"):
         if importlib.util.find_spec(name.split(".")[0]) is not None:
             importlib.import_module(name)
@@ -99,10 +99,10 @@ def load(*names):
     except ValueError:  # Debian's torch 1.13 cannot import it under Python 3.11, and the classes only name it
         sys.modules["torch.distributed.fsdp"] = Nothing("torch.distributed.fsdp")
     for name, folder in (("olmo", ""), ("olmo.data", "data")):
-        package = types.ModuleType(name)  # without its __init__, which imports everything
+        package = types.ModuleType(name)  # without running its __init__, which imports everything
         package.__path__ = [os.path.join(found.submodule_search_locations[0], folder)]
         sys.modules[name] = package
     sys.meta_path.append(MissingFinder())
-    if "olmo.optim" in names:  # asks the package for a class of the model's
+    if "olmo.optim" in names:  # it imports this class from the package olmo
         sys.modules["olmo"].LayerNormBase = importlib.import_module("olmo.model").LayerNormBase
     return [importlib.import_module(name) for name in names]

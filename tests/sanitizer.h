@@ -1,5 +1,5 @@
-/* Whether this program is built with a sanitizer, which has an allocator of its own, keeps what was freed and takes its
- * time: 0 or 1. gcc says it by a macro, clang by a feature. */
+/* TEST_SANITIZED: 1 if this program is built with a sanitizer, which replaces the allocator, retains freed memory and
+ * is slow; otherwise 0. gcc defines a macro for it, clang has __has_feature. */
 #ifndef BIT_TESTS_SANITIZER_H
 #define BIT_TESTS_SANITIZER_H
 

@@ -8,9 +8,9 @@
  *     TEST_MAIN
  *
  * Tests run in the order of the file; `test_frame magic` runs those whose name contains "magic". A failing expectation
- * is printed with both texts and both values, counted, and the test goes on; every EXPECT is also an expression that
- * tells whether it held, for `if (!EXPECT(...)) return;`. The program ends with 1 if any failed, with 77 if every test
- * was skipped, otherwise with 0. A program of several files shares one count.
+ * is printed with both texts and both values, counted, and the test continues. Every EXPECT is also an expression with
+ * the value true if it held, for `if (!EXPECT(...)) return;`. The program exits with 1 if any failed, with 77 if every
+ * test was skipped, otherwise with 0. The files of a program share one count.
  */
 #ifndef BIT_TESTS_TEST_H
 #define BIT_TESTS_TEST_H
@@ -35,14 +35,14 @@ struct test_state {
         void (*body)(void);
     } cases[TEST_CASES_MAX];
     int case_count;
-    const char *current; /* its name */
+    const char *current; /* the running test's name */
     bool current_skipped;
     long expectations, failures;
     int run, skipped;
 };
 __attribute__((weak)) struct test_state test_state;
 
-/* A value as it was given, so that -1 never equals UINT64_MAX. */
+/* A value with its signedness, so that -1 never equals UINT64_MAX. */
 struct test_value {
     enum { TEST_SIGNED, TEST_UNSIGNED, TEST_FLOAT, TEST_POINTER } kind;
     int64_t i;
@@ -140,7 +140,7 @@ static inline void test_print_text(const char *label, const char *text)
     fputs("\"\n", stderr);
 }
 
-/* Counts one expectation, and says where it failed. Returns whether it held. */
+/* Counts one expectation and prints where it failed. Returns whether it held. */
 static inline bool test_note(bool held, const char *file, int line, const char *text)
 {
     test_state.expectations++;
@@ -168,7 +168,7 @@ static inline bool test_compare(struct test_value a, struct test_value b, bool w
 static inline bool test_near(double a, double b, double tolerance, const char *file, int line, const char *text,
                              const char *a_text, const char *b_text)
 {
-    /* Accepts when near, so that NaN never passes; equal infinities do. */
+    /* The condition is written so that NaN never passes and equal infinities do. */
     if (test_note(a == b || fabs(a - b) <= tolerance, file, line, text))
         return true;
     fprintf(stderr, "    %s is %.17g\n    %s is %.17g\n    they differ by %.3g, more than %.3g\n", a_text, a, b_text, b,
@@ -212,7 +212,7 @@ static inline bool test_memory(const void *a, const void *b, size_t bytes, const
 #define EXPECT_EQ(a, b)    TEST_COMPARE(a, b, true, "==")
 #define EXPECT_NE(a, b)    TEST_COMPARE(a, b, false, "!=")
 #define EXPECT_STREQ(a, b) test_strings((a), (b), __FILE__, __LINE__, #a " == " #b, #a, #b)
-/* `part` is somewhere in `all`: for error texts. */
+/* The string `all` contains `part`: for error texts. */
 #define EXPECT_CONTAINS(all, part) test_contains((all), (part), __FILE__, __LINE__, #part " in " #all, #all)
 #define EXPECT_MEMEQ(a, b, bytes)  test_memory((a), (b), (bytes), __FILE__, __LINE__, #a " == " #b)
 #define EXPECT_NEAR(a, b, tolerance)                                                                                   \

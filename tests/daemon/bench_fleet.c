@@ -1,6 +1,6 @@
 /*
- * How long bitd takes with as many ranks as the arguments say (64 512 1024 2048 4096), on a machine that plays all of them,
- * too: figures, never judged. Each count trains three steps first, so that one that records none is seen.
+ * Measures bitd with the numbers of ranks in the arguments (64 512 1024 2048 4096), all on this machine. The figures
+ * are printed and not judged. Each fleet trains three steps first, so that one that does not train is noticed.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -46,7 +46,7 @@ static bool is_logged(const char *word)
     return found;
 }
 
-/* Of the last line of bitd's log that has this word, the number after "ms=". -1: there is none. */
+/* The number after "ms=" in the last line of bitd's log that contains `word`; -1 if there is none. */
 static double logged_ms(const char *word)
 {
     char line[1024];

@@ -23,7 +23,7 @@ static uint64_t bits(double v)
     return u;
 }
 
-/* What lies in a file of a checkpoint. */
+/* The content of one of a checkpoint's files. */
 static void fill(const struct fake_model *m, int which, uint64_t data[8])
 {
     const uint64_t all[8] = {m->weights,
@@ -77,7 +77,7 @@ static int write_file(const char *dir, const struct fake_model *m, int which, Bi
 
 static void fill_manifest(const struct fake_checkpoint *c, Bit__Manifest *m)
 {
-    m->version = 1; /* of the flat files alone */
+    m->version = 1; /* checkpoints of flat files only */
     m->run = getenv("BITD_RUN");
     m->epoch = c->epoch;
     m->step = c->model->step;

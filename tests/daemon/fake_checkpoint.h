@@ -1,4 +1,4 @@
-/* What the workers without a model train, and its checkpoints: real ones, with manifest and checksums. */
+/* The state that fake workers train instead of a model, and its checkpoints: real ones, with manifest and checksums. */
 #ifndef BIT_TESTS_DAEMON_FAKE_CHECKPOINT_H
 #define BIT_TESTS_DAEMON_FAKE_CHECKPOINT_H
 
@@ -19,9 +19,9 @@ struct fake_checkpoint {
     char *identity; /* NULL: the run has none */
 };
 
-/** Of both moments. */
+/** The digest of both moments. */
 uint64_t fake_moments(const struct fake_model *model);
-/** Write it to the folder `partial`, which is made; the run is BITD_RUN's. Errors: -errno. */
+/** Make the folder `partial` and write the checkpoint into it; the manifest names the run $BITD_RUN. Errors: -errno. */
 int fake_checkpoint_write(const char *partial, const struct fake_checkpoint *c);
 /** Errors: -errno. */
 int fake_checkpoint_read(const char *folder, struct fake_model *model);

@@ -1,6 +1,6 @@
 /*
- * Stands in for mpirun where a test needs no MPI: starts the program named last, once, and ends with what it ended
- * with. A process of its own, as mpirun is, so that it and its worker can be killed one without the other.
+ * Replaces mpirun where a test needs no MPI: starts the program named last, once, and exits with its exit code. It is a
+ * separate process, as mpirun is, so that a test can kill it or its worker alone.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,33 +1,33 @@
 /*
  * A worker without a model: speaks the link protocol as bitworker does, and "trains" one 64-bit number on the tokens
- * and settings of each step. So every batch, phase, strength and learning rate that the daemon ever gets wrong shows in
- * its loss, in its checkpoints (real ones: manifest, checksums, rename) and in its last digest.
+ * and settings of each step. So any wrong batch, phase, strength or learning rate from bitd changes its loss, its
+ * checkpoints (real ones: manifest, checksums, rename) and its final digest.
  *
- * What it does wrong on demand, from the environment:
- *     FAKE_STEP_US        a step takes so long
+ * The environment makes it misbehave:
+ *     FAKE_STEP_US        a step takes this long
  *     FAKE_DIE_AT         it kills itself after this step
  *     FAKE_HANG_AT        it stops answering after this step
  *     FAKE_FAIL_AT        WorkerFailed at this step, with the code FAKE_ERROR and the text FAKE_TEXT
- *     FAKE_ONCE           a file: it misbehaves only if it can make it, so once
+ *     FAKE_ONCE           a path: it misbehaves only if it can create this file, so only once
  *     FAKE_DRIFT          after a restore, losses differ
  *     FAKE_NAN            the losses of batches with these checksums (1,2,…) are NaN on rank 1
  *     FAKE_SPIKE          the losses of batches with these checksums are 1000 too high
- *     FAKE_NO_TIME        a step took 1e-320 ms
- *     FAKE_SLOW           rank 1 of two says that it takes twice as long
- *     FAKE_REPORT_BYTES   the body of the report of step 2 has so many bytes
- *     FAKE_NO_DISK        so many checkpoints fail
- *     FAKE_MEMORY         bytes that --plan says a rank takes
+ *     FAKE_NO_TIME        the reported time of a step is 1e-320 ms
+ *     FAKE_SLOW           the reported times of rank 1 of two are about doubled
+ *     FAKE_REPORT_BYTES   the body of the report of step 2 has this many bytes
+ *     FAKE_NO_DISK        this many checkpoints fail
+ *     FAKE_MEMORY         the bytes per rank that --plan reports
  *
- * At the end rank 1, 2, … and then rank 0 say that they are done, each on a link of its own. One rank, by number:
- *     FAKE_DONE_DIES      kills itself instead
- *     FAKE_DONE_LEAVES    ends with 0 instead, and all of them with it
- *     FAKE_DONE_HANGS     does nothing any more
- *     FAKE_DONE_KILLS     kills bitd before it says it
- *     FAKE_DONE_DIFFERS   says other weights
- *     FAKE_DONE_STEP      says the step before
- *     FAKE_DONE_EPOCH     says it for the launch before
- *     FAKE_DONE_LATE      comes two seconds after the one before it, and says it two seconds later
- *     FAKE_DONE_TWICE     set to anything: everybody says it twice
+ * At the end ranks 1, 2, … and then rank 0 report WorkerDone, each on its own link. The rank with this number:
+ *     FAKE_DONE_DIES      kills itself (the whole process) instead
+ *     FAKE_DONE_LEAVES    exits with 0 (the whole process) instead
+ *     FAKE_DONE_HANGS     hangs
+ *     FAKE_DONE_KILLS     kills bitd before it reports
+ *     FAKE_DONE_DIFFERS   reports other weights
+ *     FAKE_DONE_STEP      reports the step before
+ *     FAKE_DONE_EPOCH     reports for the launch before
+ *     FAKE_DONE_LATE      connects two seconds after the previous rank, and reports two seconds later
+ *     FAKE_DONE_TWICE     set to anything: each rank reports twice
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -90,7 +90,7 @@ static uint64_t number(const char *name)
     return text == NULL ? 0 : strtoull(text, NULL, 10);
 }
 
-/* Whether to misbehave after this step, now. */
+/* Whether to misbehave now, after this step. Creates FAKE_ONCE. */
 static bool is_due(const char *name, uint64_t step)
 {
     const char *once = getenv("FAKE_ONCE");
@@ -142,7 +142,7 @@ static int send_message(uint16_t type, const void *msg)
     return send_on(&w.socket, w.epoch, type, msg);
 }
 
-/* Sent, and kept for a daemon that may not have written it down. */
+/* Sends a report and keeps it: a restarted daemon may not have journalled it. */
 static int report(uint16_t type, uint64_t step, const void *msg)
 {
     BIT_ASSERT(w.kept_count < KEPT_MAX);
@@ -253,7 +253,7 @@ static bool is_listed(const char *name, uint32_t crc)
     return false;
 }
 
-/* Whether the update is left out, as the order says; why is in `a`. */
+/* Whether the order's limits make this step skip its update; fills `a` with the anomaly if so. */
 static bool skip(const Bit__StepOrder *order, Bit__StepReport *m, Bit__Anomaly *a)
 {
     bool nan = is_listed("FAKE_NAN", order->token_crc), high = order->has_loss_most && m->loss > order->loss_most;
@@ -273,7 +273,7 @@ static bool skip(const Bit__StepOrder *order, Bit__StepReport *m, Bit__Anomaly *
     return true;
 }
 
-/* The report of this step gets a body of FAKE_REPORT_BYTES: numbers of four bytes, and of nine until it fits. */
+/* Pads the report's body to FAKE_REPORT_BYTES with rank times, and with up to three more fields until the size fits. */
 static void pad(Bit__StepReport *m)
 {
     static uint32_t us[BIT_FRAME_BODY_MAX / 4];
@@ -433,7 +433,7 @@ static void kill_daemon(void)
     kill(peer.pid, SIGKILL);
 }
 
-/* What this rank does before it says that it is done, or instead. */
+/* What this rank does before WorkerDone, or instead of it. */
 static void misbehave_at_the_end(uint32_t rank)
 {
     if (is_due("FAKE_DONE_KILLS", rank))
@@ -469,7 +469,7 @@ static void wait_if_late(uint32_t rank)
         sleep(2);
 }
 
-/* Rank 0's last: then everybody has said it, and bitd's leave to go is waited for. */
+/* All ranks report WorkerDone, rank 0 last; bitd answers with DoneTaken. false if the daemon is gone. */
 static bool do_stop(const Bit__StopOrder *order)
 {
     for (uint32_t r = 1; r < BIT_MIN(w.ranks, (uint32_t)RANKS_MAX); r++) {
@@ -483,7 +483,7 @@ static bool do_stop(const Bit__StopOrder *order)
     }
     if (say_done(&w.socket, 0, order->reason) < 0)
         return false;
-    misbehave_at_the_end(w.ranks); /* after all of them */
+    misbehave_at_the_end(w.ranks); /* this number: after all ranks have reported */
     return true;
 }
 
@@ -524,7 +524,7 @@ static bool receive_payload(uint64_t bytes, uint32_t *crc)
     return true;
 }
 
-/* false when the daemon went away in the middle. */
+/* false if the daemon went away meanwhile. */
 static bool obey(uint16_t type, const ProtobufCMessage *msg)
 {
     const void *m = msg;
@@ -653,7 +653,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--plan") == 0)
         return plan(argv[2]);
     w.epoch = number("BITD_EPOCH");
-    w.ranks = (uint32_t)number("FAKE_RANKS"); /* it stands for all of them */
+    w.ranks = (uint32_t)number("FAKE_RANKS"); /* one process plays all ranks */
     w.disk_failures = (long)number("FAKE_NO_DISK");
     bit_frame_reader_init(&w.reader, BIT_FRAME_BODY_MAX);
     bit_link_socket_init(&w.socket);
@@ -663,7 +663,7 @@ int main(int argc, char **argv)
     w.id = &id;
     printf("fake worker of launch %" PRIu64 "\n", w.epoch);
     fflush(stdout);
-    for (;;) { /* nothing tells when a socket comes to be */
+    for (;;) { /* polls: nothing signals when bitd's socket appears */
         if (bit_link_socket_open(&w.socket, getenv("BITD_LINK"), &id, 10000) == 0) {
             bit_link_socket_limit(&w.socket, 0);
             serve();

@@ -53,7 +53,7 @@ static void clear_fakes(void)
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*at, "="), *at);
         if (strncmp(name, "FAKE_", 5) == 0)
-            unsetenv(name); /* the ones after it move up */
+            unsetenv(name); /* later entries move up */
         else
             at++;
     }
@@ -90,7 +90,7 @@ static void exec_bitd(const struct fix *f)
                             "kill_grace=2",
                             "--set",
                             "restart_delay_max=0.05",
-                            /* Nobody is given up because the machine is busy; a test of one of these times sets its own. */
+                            /* Long, so that no rank is lost on a busy machine; a test of one of these sets its own. */
                             "--set",
                             "heartbeat_timeout=60",
                             "--set",
@@ -106,7 +106,7 @@ static void exec_bitd(const struct fix *f)
     for (size_t i = 0; f->args[i] != NULL && n < BIT_COUNT(args) - 1; i++)
         args[n++] = f->args[i];
     int log = open(f->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    dup2(log, STDOUT_FILENO); /* of --run */
+    dup2(log, STDOUT_FILENO); /* what --run prints */
     dup2(log, STDERR_FILENO);
     execv(BITD_PATH, (char *const *)(uintptr_t)args);
     _exit(126);
@@ -122,7 +122,7 @@ static int wait_exit(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* Its READY, or its end, whichever comes first. */
+/* Waits for bitd's READY or its exit, whichever comes first. */
 bool fix_start(struct fix *f)
 {
     char text[256];
@@ -186,7 +186,7 @@ static void print_log(const struct fix *f)
         fclose(file);
 }
 
-/* Whatever the test left running belongs to this folder's link socket, and to nobody else. */
+/* Processes that the test left running are recognised by this folder's link socket. */
 static void end_workers(const struct fix *f)
 {
     char link[128], run[16];
@@ -216,7 +216,7 @@ void fix_finish(struct fix *f)
     clear_fakes();
 }
 
-/* ---- talking to it */
+/* ---- requests */
 
 int fix_connect(const struct fix *f)
 {

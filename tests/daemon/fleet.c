@@ -1,17 +1,17 @@
 /*
- * All ranks of a large launch in one process, over the worker's own link: rank 0 is a session (worker/link/session), and
- * every other rank has the heartbeat that a rank has (worker/link/heartbeat), with its thread, its connection, its
- * patience and its end. What is left out is the model and MPI: the "weights" are
- * a number made of the tokens, and a step's times are made up.
+ * All ranks of a large launch in one process, over the worker's own link code: rank 0 is a session
+ * (worker/link/session), and every other rank has a real heartbeat (worker/link/heartbeat) with its own thread,
+ * connection and timeouts. There is no model and no MPI: the "weights" are a number computed from the tokens, and a
+ * step's times are made up.
  *
- * fake_mpirun starts it and says how many ranks there are (FAKE_RANKS). From the environment:
- *     FAKE_STEP_US     a step takes so long
- *     FAKE_MUTE        this rank beats no more after step FAKE_MUTE_AT, and the others wait for it: "greeted" is
- *                      before its first beat, "never" before it connects ...
- *     FAKE_ONCE        ... in the first launch that can make this file
- *     FAKE_LONG        after each step this rank sends a frame that is longer than bitd takes
- *     FAKE_SLOW        this rank takes twice as long as the others
- *     FAKE_LOG         if it is set, the launch's log has each attempt to connect that failed
+ * fake_mpirun starts it and sets the number of ranks (FAKE_RANKS). From the environment:
+ *     FAKE_STEP_US     a step takes this long
+ *     FAKE_MUTE        this rank sends no heartbeat after step FAKE_MUTE_AT, and the others wait for it. FAKE_MUTE_AT
+ *                      may also be "greeted", before its first heartbeat, or "never", before it connects ...
+ *     FAKE_ONCE        ... only in the first launch, which creates this file
+ *     FAKE_LONG        after each step this rank sends a frame that is longer than bitd accepts
+ *     FAKE_SLOW        this rank's reported times are twice those of the others
+ *     FAKE_LOG         if set, the launch's log has each failed attempt to connect
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,12 +35,12 @@
 #include "worker/process/signals.h"
 #include "worker/ranks/ranks_told.h"
 
-#define STACK_BYTES (TEST_SANITIZED ? 1u << 20 : 256u << 10) /* of a thread: there are two a rank */
+#define STACK_BYTES (TEST_SANITIZED ? 1u << 20 : 256u << 10) /* of a thread: each rank has two */
 
 static struct {
     struct bit_session session;
-    struct bit_sections sections; /* of all ranks: none is ahead of another */
-    struct bit_heartbeat *beat;   /* of ranks 1 and up */
+    struct bit_sections sections; /* shared by all ranks, which are always at the same step */
+    struct bit_heartbeat *beat;   /* by rank, from 1 */
     struct bit_ranks_told told;
     uint32_t *us;
     uint32_t ranks;
@@ -80,7 +80,7 @@ static bool is_first_time(void)
 static void wait_for_mute_rank(void)
 {
     for (;;)
-        pause(); /* no step is done without it */
+        pause(); /* no step completes without it */
 }
 
 static void mute_after_step(void)
@@ -90,7 +90,7 @@ static void mute_after_step(void)
     if (getenv("FAKE_MUTE") == NULL || at == NULL || strspn(at, "0123456789") != strlen(at) ||
         fleet.model.step != number("FAKE_MUTE_AT") || !is_first_time())
         return;
-    pthread_mutex_lock(&fleet.beat[number("FAKE_MUTE")].lock); /* what its thread needs for the next beat */
+    pthread_mutex_lock(&fleet.beat[number("FAKE_MUTE")].lock); /* blocks its thread at the next heartbeat */
     wait_for_mute_rank();
 }
 
@@ -253,7 +253,7 @@ static void train(void)
 
 /* ---- the process */
 
-/* Thousands of threads have small stacks; the limit holds from the start of a process. */
+/* Thousands of threads need small stacks. The limit applies from the start of a process, so this re-executes it. */
 static void with_small_stacks(char **argv)
 {
     struct rlimit most;
@@ -290,7 +290,7 @@ static void take_welcome(const Bit__Welcome *welcome)
     atomic_store(&fleet.sections.step, fleet.model.step);
 }
 
-/* Its link, as its heartbeat would make it, and no beat. */
+/* Connects the rank's link as its heartbeat would, and sends no heartbeat. */
 static void greet_only(const struct bit_link_config *config, uint32_t rank)
 {
     Bit__WorkerHello hello = BIT__WORKER_HELLO__INIT;
@@ -305,7 +305,7 @@ static void greet_only(const struct bit_link_config *config, uint32_t rank)
     bit_msg_free(welcome);
 }
 
-/* The rank that is mute from its start on; 0: none is. */
+/* The rank that is mute from the start, if FAKE_MUTE_AT is `when`; 0: none. */
 static uint32_t mute_from_start(const char *when)
 {
     const char *at = getenv("FAKE_MUTE_AT");
@@ -346,7 +346,7 @@ static void start(void)
     bit_msg_free(welcome);
 }
 
-/* bitd asks what a rank takes, and gets an answer. */
+/* Answers bitd's question for a rank's memory. */
 static int plan(void)
 {
     Bit__WorkerReady m;
@@ -368,11 +368,11 @@ int main(int argc, char **argv)
         return plan();
     with_small_stacks(argv);
     raise_file_limit();
-    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10); /* elsewhere its ranks leave bitd's cores alone */
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10); /* real ranks would not take bitd's cores */
     bit_log_init(getenv("FAKE_LOG") == NULL ? BIT_LOG_WARN : BIT_LOG_DEBUG);
     must(bit_signals_init(), "signals");
     start();
     train();
     fflush(NULL);
-    _exit(0); /* its threads are as they are */
+    _exit(0); /* without joining the threads */
 }

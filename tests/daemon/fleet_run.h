@@ -4,14 +4,14 @@
 
 #include "tests/daemon/fixture.h"
 
-/* Nobody is taken for dead on a machine that others use. */
+/* Long enough that no rank is considered lost on a busy machine. */
 #define FLEET_PATIENT "heartbeat_timeout=30"
 
-/** A daemon with this setting; variables of the fleet's that are set before are passed on. */
+/** Start a daemon with this setting. FAKE_* variables that are set before are passed to the fleet. */
 bool fleet_begin(struct fix *f, const char *setting);
-/** Submit a run of so many ranks, one instance each; more is text format that goes over it. */
+/** Submit a run with this number of ranks, one instance each; `more` overrides it, in text format. */
 void fleet_submit(struct fix *f, unsigned ranks, const char *more, char run[32]);
-/** Attempts to connect that failed in launch 1, as its log has them; of a fleet with FAKE_LOG. */
+/** The number of failed connection attempts in the log of launch 1; needs FAKE_LOG. */
 unsigned fleet_failed_attempts(const struct fix *f, const char *run);
 
 #endif

@@ -1,9 +1,9 @@
-/* Preloaded into bitd: a kernel before Linux 6.16, on which a Unix socket takes descriptors from anybody. */
+/* Preloaded into bitd: acts as a kernel before Linux 6.16, where a Unix socket cannot refuse passed descriptors. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <sys/socket.h>
 
-#define PASSRIGHTS 83 /* SO_PASSRIGHTS; the headers that we are built with may be older */
+#define PASSRIGHTS 83 /* SO_PASSRIGHTS, which the headers may lack */
 
 int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
 {

@@ -1,7 +1,7 @@
 /*
  * Prints a run's journal without a daemon, one record a line as JSON: print_journal STATE/runs/r1/journal
- * It only reads: what `bitctl events --steps --json` prints, from a state folder that was copied or whose bitd does not
- * start. Ends with an error that names the byte where a record does not check.
+ * Prints what `bitctl events --steps --json` prints, for a copied state folder or one whose bitd does not start. Only
+ * reads. A damaged record ends it with an error that names the byte.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
     if (err == 0)
         err = print_all(journal, bytes);
     free(journal);
-    fflush(stdout); /* what was read stands before what is wrong */
+    fflush(stdout); /* the records come before the error */
     if (err < 0)
         fprintf(stderr, "%s: %s\n", argv[1], bit_fail_text());
     return err < 0 ? bit_exit_code(err) : 0;

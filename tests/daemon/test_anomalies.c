@@ -1,6 +1,6 @@
 /*
- * What bitd does about steps that are not as they should be, and that it does the same again after any kill. Which
- * batch is bad is said by its checksum, so that it is bad wherever the order of the data puts it.
+ * What bitd does about anomalous steps, and that it does the same again after a kill. The bad batch is identified by
+ * its checksum, so that it is bad at whatever step the data order puts it.
  */
 #include <signal.h>
 #include <unistd.h>
@@ -11,11 +11,11 @@
 #include "tests/daemon/fixture.h"
 
 static struct fix f;
-static char bad[16]; /* the checksum of the batch that step 40 has */
+static char bad[16]; /* the checksum of step 40's batch */
 
 #define SPEC "schedule.steps=60\ncheckpoint.every=10\nguard.window=16\nlaunch.max_restarts=8\n"
 
-/* Step 40 of a run that nothing happens to. */
+/* Reads the checksum from step 40 of an undisturbed run. */
 TEST(first_find_the_batch)
 {
     char run[32];
@@ -60,7 +60,7 @@ static void kill_workers(const char *run)
         kill(pids[i], SIGKILL);
 }
 
-/* Bounds come from the journal, so a step that is skipped is skipped again, and nothing else is. */
+/* The bounds are rebuilt from the journal, so exactly the same steps are skipped again. */
 TEST(a_spike_is_skipped_again_after_a_kill)
 {
     uint64_t digest[2] = {0, 0};
@@ -111,7 +111,7 @@ static void check_rewound(const char *run, size_t times)
     if (EXPECT(r != NULL)) {
         EXPECT_EQ(r->rewound->to_step, 30);
         EXPECT_EQ(r->rewound->at_step, 40);
-        EXPECT_EQ(r->rewound->skip, 10); /* three would not reach beyond the batch */
+        EXPECT_EQ(r->rewound->skip, 10); /* not skip_batches=3, which would not reach past the bad batch */
     }
     EXPECT_EQ(last_report(&e, 30)->position, 30);
     EXPECT_EQ(last_report(&e, 31)->position, 41);
@@ -134,7 +134,7 @@ TEST(a_spike_is_rewound_and_its_batches_left_out)
     Bit__RunStatus *status = fix_status(&f, run);
     if (status != NULL) {
         EXPECT_EQ(status->rewinds, 1);
-        EXPECT_EQ(status->restarts, 0); /* nothing was lost */
+        EXPECT_EQ(status->restarts, 0); /* a rewind is no restart */
     }
     bit_msg_free(status);
     fix_finish(&f);
@@ -154,7 +154,7 @@ static int find_spike(void *arg, const Bit__JournalRecord *record)
     return 0;
 }
 
-/* Killed after the report and before the rewind: what the report asks for is done when bitd is back. */
+/* bitd is killed after the report and before the rewind: the next bitd makes the rewind. */
 TEST(a_rewind_that_was_due_is_made_after_a_kill)
 {
     char run[32], path[256];

@@ -1,5 +1,5 @@
-/* Token files that are not what they were said to be: at submission where it can be known, else in the run, with file
- * and byte. */
+/* Token files that are not what the specification says: refused at submission if it can be known then, otherwise
+ * reported during the run with file and byte. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -37,7 +37,7 @@ TEST(refused_at_submission)
     EXPECT_EQ(write(fd, "odd", 3), 3);
     EXPECT_EQ(refused_with(path), BIT_EXIT_CORRUPT);
     EXPECT_CONTAINS(text, "empty.npy");
-    EXPECT_EQ(ftruncate(fd, 16 * 2 * 3 + 30), 0); /* three instances and a rest; a batch is four */
+    EXPECT_EQ(ftruncate(fd, 16 * 2 * 3 + 30), 0); /* three instances and a remainder; a batch needs four */
     EXPECT_EQ(refused_with(path), BIT_EXIT_CORRUPT);
     EXPECT_CONTAINS(text, "3 instances");
     EXPECT_CONTAINS(text, "one batch needs 4");
@@ -45,7 +45,7 @@ TEST(refused_at_submission)
     fix_finish(&f);
 }
 
-/* As deep as the parser goes, where it is parsed. */
+/* Nested far deeper than the JSON parser allows. */
 TEST(a_sidecar_of_brackets_is_refused)
 {
     char path[128];
@@ -75,7 +75,7 @@ TEST(an_id_beyond_the_vocabulary_names_its_byte)
     close(fd);
     if (!fix_start(&f))
         return;
-    fix_submit(&f, "schedule.steps=64", run); /* one epoch: every instance is met */
+    fix_submit(&f, "schedule.steps=64", run); /* one epoch: every instance is read */
     EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_CORRUPT);
     Bit__RunStatus *status = fix_status(&f, run);
     snprintf(at, sizeof at, "token id 500 at byte 1234");
@@ -113,7 +113,7 @@ TEST(a_file_truncated_under_the_run_fails_it)
 
 /* ---- the same file, with another change time */
 
-/* A run that both ended in the middle of: bitd is away, and so is the worker. */
+/* Kill bitd and the workers in the middle of a run. */
 static void kill_all(const char *run)
 {
     pid_t pids[8];
@@ -177,9 +177,9 @@ TEST(a_file_that_was_given_other_rights_is_trained_on_and_told)
     fix_finish(&f);
 }
 
-/* ---- the same, where dataset.json tells the checksum */
+/* ---- the same, with a checksum in dataset.json */
 
-/* As bitctl tokenize leaves it beside the tokens. */
+/* Writes dataset.json as bitctl tokenize does. */
 static void describe_tokens(void)
 {
     char path[128];
@@ -200,7 +200,7 @@ static void describe_tokens(void)
     EXPECT_EQ(fclose(file), 0);
 }
 
-/* With dataset.json from the beginning, and cut off as above. */
+/* As cut_off, with dataset.json from the beginning. */
 static bool cut_off_with_checksum(char run[32])
 {
     fix_init(&f);
@@ -208,7 +208,7 @@ static bool cut_off_with_checksum(char run[32])
     return begin_and_cut_off(run);
 }
 
-/* One id is another, and the modification time what it was: nothing but the change time tells. */
+/* Change one id and restore the modification time: only the change time shows it. */
 static void write_secretly(void)
 {
     struct stat st;
@@ -243,7 +243,7 @@ TEST(the_same_bytes_are_compared_once_and_said)
         return;
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed);
-    EXPECT_EQ(log_count("same bytes"), 1); /* the change time that it has now is kept */
+    EXPECT_EQ(log_count("same bytes"), 1); /* bitd recorded the new change time, so it does not compare again */
     fix_finish(&f);
 }
 
@@ -272,7 +272,7 @@ TEST(other_bytes_behind_the_same_times_fail_the_run)
     fix_finish(&f);
 }
 
-/* data.pb as a bitd left it that kept no checksums, and perhaps no change times. */
+/* Rewrite data.pb as older versions of bitd did: without checksums, and without change times if `change_times`. */
 static void age_facts(const char *run, bool change_times)
 {
     uint8_t buf[4096];
@@ -310,7 +310,7 @@ TEST(facts_of_an_earlier_version_are_gone_on_with)
     fix_finish(&f);
 }
 
-/* It kept no checksum; what dataset.json says now is better than nothing. */
+/* data.pb has no checksum, so bitd compares with the present dataset.json. */
 TEST(other_bytes_are_found_for_a_run_of_an_earlier_version)
 {
     char run[32];
@@ -325,7 +325,7 @@ TEST(other_bytes_are_found_for_a_run_of_an_earlier_version)
     fix_finish(&f);
 }
 
-/* ---- touched under the run */
+/* ---- changed during the run */
 
 static bool begin_described(char run[32])
 {
@@ -350,7 +350,7 @@ static void change_one_id(void)
     close(fd);
 }
 
-/* How often the files were compared, and what was found the last time. */
+/* The number of comparisons in the journal, and the last result. */
 static size_t comparisons(const char *run, bool *same)
 {
     struct fix_events e;
@@ -382,7 +382,7 @@ TEST(a_new_time_and_the_same_bytes_are_no_fault)
     fix_finish(&f);
 }
 
-/* As rsync leaves it: another file of this name. */
+/* As rsync does: a new file under the same name. */
 TEST(nor_is_another_file_of_the_same_bytes)
 {
     uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);
@@ -440,7 +440,7 @@ TEST(other_bytes_fail_the_run_until_they_are_forced_on_it)
     fix_finish(&f);
 }
 
-/* Nobody knows what it was: it is said so, and a person decides. */
+/* Nothing records the original content: bitd refuses to resume, and the user decides with --force. */
 TEST(without_a_checksum_a_new_time_is_a_fault)
 {
     Bit__ResumeRequest m = BIT__RESUME_REQUEST__INIT;

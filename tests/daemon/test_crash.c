@@ -1,6 +1,6 @@
 /*
- * bitd, workers, launchers killed at any moment: the run goes on, no step is lost or counted twice, and the weights it
- * ends with are those of a run that nothing happened to. BITD_SEED=… repeats a random one.
+ * bitd, workers and launchers are killed at any moment: the run continues, no step is lost or counted twice, and the
+ * final weights equal those of an undisturbed run. BITD_SEED=… repeats a random test.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -19,7 +19,7 @@ static const char spec[] = "schedule.steps=24\nphases.switch.at_step=11\nphases.
                            "phases.switch.optimizer=RESET\ncheckpoint.every=5\nlaunch.max_restarts=8";
 static uint32_t seed;
 
-static uint64_t undisturbed; /* the digest of a run that nothing happened to */
+static uint64_t undisturbed; /* the final digest of an undisturbed run */
 
 static uint32_t draw(uint32_t below)
 {
@@ -36,7 +36,7 @@ static void kill_workers(const char *run, bool launcher_only)
         kill(pids[i], SIGKILL);
 }
 
-/* The journal says each step once in each launch, without a hole, and every comparison came out equal. */
+/* The journal has each step of a launch once, without gaps, and every replayed step was equal to its first record. */
 static void check_events(const char *run, size_t lost)
 {
     struct fix_events e;
@@ -75,7 +75,7 @@ TEST(undisturbed_first)
     EXPECT_EQ(fix_undisturbed(spec), undisturbed);
 }
 
-/* Workers train on while bitd is away, and are taken back: not one step again. */
+/* Workers train on while bitd is down and reconnect to the next one: no step is repeated. */
 TEST(the_daemon_is_killed)
 {
     char run[32];
@@ -114,7 +114,7 @@ TEST(the_worker_is_killed)
     fix_finish(&f);
 }
 
-/* At every step, and at the very start, by its own hand. */
+/* The worker kills itself, at the start and after randomly chosen steps. */
 TEST(the_worker_dies_at_each_step)
 {
     for (int step = 0; step < 24; step += 1 + (int)draw(4)) {
@@ -169,7 +169,7 @@ static int note_cut(void *arg, const Bit__JournalRecord *record)
     return 0;
 }
 
-/* A daemon that was killed after its k-th record, workers gone too: for each k the run ends as if nothing was. */
+/* bitd is killed after its k-th record, and its workers too: for random k the run ends as if undisturbed. */
 TEST(killed_after_each_record)
 {
     char run[32], path[256];
@@ -193,14 +193,14 @@ TEST(killed_after_each_record)
         whole[k] = end += cuts.at[k];
     for (size_t k = cuts.count - 1, back; k > 0; k -= BIT_MIN(k, back)) {
         back = 1 + draw(3);
-        EXPECT_EQ(truncate(path, (off_t)whole[k - 1] + (draw(2) ? 0 : 5)), 0); /* sometimes in the middle of one */
+        EXPECT_EQ(truncate(path, (off_t)whole[k - 1] + (draw(2) ? 0 : 5)), 0); /* sometimes in the middle of a record */
         if (!fix_start(&f))
             return;
         EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
         EXPECT_EQ(digest, undisturbed);
         check_events(run, SIZE_MAX);
         EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
-        /* what was appended lies after the cuts that are still to come */
+        /* the records appended now lie after the remaining cuts */
     }
     fix_finish(&f);
 }
@@ -212,8 +212,8 @@ static void empty_journal(const char *run)
     EXPECT_EQ(truncate(fix_path(&f, run, "journal", path, sizeof path), 0), 0);
 }
 
-/* What a crash leaves of a submission goes; a run that trained keeps its checkpoints, whatever became of its journal.
- */
+/* The remains of an interrupted submission are removed; a run that trained keeps its checkpoints, even if its journal
+ * is lost. */
 TEST(an_empty_journal_takes_no_checkpoints_with_it)
 {
     char run[32], path[256], text[256];
@@ -223,7 +223,7 @@ TEST(an_empty_journal_takes_no_checkpoints_with_it)
         return;
     fix_submit(&f, spec, run);
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
-    EXPECT_EQ(mkdir(fix_path(&f, "r2", "", path, sizeof path), 0700), 0); /* stands in the way: r2 is not taken */
+    EXPECT_EQ(mkdir(fix_path(&f, "r2", "", path, sizeof path), 0700), 0); /* occupies the next run's folder */
     EXPECT_EQ(fix_submit_refused(&f, spec, text, sizeof text), BIT_EXIT_FAILURE);
     EXPECT_EQ(access(path, F_OK), 0);
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
@@ -238,7 +238,7 @@ TEST(an_empty_journal_takes_no_checkpoints_with_it)
     }
     bit_msg_free(status);
     EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000024/MANIFEST", path, sizeof path), F_OK), 0);
-    fix_submit(&f, spec, run); /* the empty folder was nobody's, and went at the start */
+    fix_submit(&f, spec, run); /* the empty folder was removed at the start */
     EXPECT_STREQ(run, "r2");
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
     fix_finish(&f);
@@ -255,7 +255,7 @@ TEST(half_a_submission_is_removed)
         return;
     setenv("FAKE_STEP_US", "3000", 1);
     fix_submit(&f, spec, run);
-    fix_submit(&f, spec, run); /* waits for the first, and was never launched */
+    fix_submit(&f, spec, run); /* queued behind r1, never launched */
     EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL);
     empty_journal("r2");
     if (!fix_start(&f))
@@ -290,13 +290,13 @@ TEST(damage_in_the_middle_is_not_guessed_over)
         EXPECT_CONTAINS(status->reason, "damaged at byte");
     }
     bit_msg_free(status);
-    fix_submit(&f, spec, run); /* and nobody else suffers */
+    fix_submit(&f, spec, run); /* other runs are unaffected */
     EXPECT_STREQ(run, "r2");
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
     fix_finish(&f);
 }
 
-/* ---- what no restart cures, and what one must not hide */
+/* ---- faults that no restart cures, and faults that a restart must not hide */
 
 TEST(a_crash_loop_is_stopped)
 {
@@ -340,7 +340,7 @@ TEST(a_launcher_that_fails_is_not_tried_for_ever)
     fix_finish(&f);
 }
 
-/* A program that ends with 3, in the place of mpirun. */
+/* A program that exits with 3, instead of mpirun. */
 static void write_launcher(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
@@ -350,7 +350,7 @@ static void write_launcher(const char *path)
     close(fd);
 }
 
-/* As they are journalled. */
+/* Wait until `count` losses are journalled. */
 static void wait_losses(const char *run, size_t count)
 {
     Bit__EventsRequest m = BIT__EVENTS_REQUEST__INIT;
@@ -384,7 +384,7 @@ TEST(launches_that_come_to_nothing_do_not_use_up_the_run)
         return;
     fix_submit(&f, "launch.max_restarts=1", run);
     wait_losses(run, 6);
-    EXPECT_EQ(unlink(launcher), 0); /* what was away is back */
+    EXPECT_EQ(unlink(launcher), 0); /* the launcher works again */
     EXPECT_EQ(symlink(FAKE_MPIRUN_PATH, launcher), 0);
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, want);
@@ -424,7 +424,7 @@ TEST(the_next_try_is_said)
     fix_finish(&f);
 }
 
-/* A spec.pb that makes no sense, or none: the run is left out and said so, and the others live. */
+/* A damaged or missing spec.pb: bitd leaves the run out and logs it; other runs are unaffected. */
 TEST(a_damaged_specification_hurts_one_run)
 {
     char run[32], path[256], text[256];
@@ -566,7 +566,7 @@ static void wait_blocked(const char *run)
     fix_wait_state(&f, run, BIT__RUN_STATE__BLOCKED);
 }
 
-/* The journal may not grow: the run stands still, and goes on by itself when it may again. */
+/* The journal cannot grow: the run is blocked, and continues by itself when there is room again. */
 TEST(a_journal_without_room_blocks_the_run)
 {
     char run[32], path[256], text[512];

@@ -1,6 +1,6 @@
 /*
- * What many runs cost bitd: a run without a job holds no descriptor, so their number is not bounded by RLIMIT_NOFILE;
- * and a user has so many that have not ended.
+ * What many runs cost bitd: a run without a job holds no descriptor, so RLIMIT_NOFILE does not bound their number. The
+ * setting runs_per_user bounds a user's runs that have not ended.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 
 static struct fix f;
 
-/* bitd's descriptors of files below runs/; -1 where nobody lets us look: bitd is root's to look into. */
+/* The number of bitd's open files below runs/; -1 if /proc/PID/fd cannot be read, as only root may. */
 static int count_files(void)
 {
     char folder[64], path[128], target[512];
@@ -40,7 +40,7 @@ static int count_files(void)
     return count;
 }
 
-/* The last of a run is closed after the answer that it has ended; a request later it is. */
+/* bitd may close a run's last file after it answers that the run has ended, so this asks until it has. */
 static void expect_no_files(void)
 {
     int files = count_files();
@@ -116,7 +116,7 @@ TEST(ended_runs_hold_no_descriptor)
     }
     expect_no_files();
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
-    if (!fix_start(&f)) /* nor after a restart */
+    if (!fix_start(&f)) /* the same after a restart */
         return;
     expect_no_files();
     fix_finish(&f);
@@ -161,7 +161,7 @@ TEST(a_user_has_so_many_runs_that_have_not_ended)
         return;
     submit_many_paused(2);
     expect_paused_refused("third", "runs_per_user");
-    EXPECT(submit_paused("paused-1", &got, &reply) != NULL); /* asked again: answered, not one more */
+    EXPECT(submit_paused("paused-1", &got, &reply) != NULL); /* a repeated request: answered without another run */
     bit_msg_free(reply);
     cancel("r1");
     EXPECT(submit_paused("third", &got, &reply) != NULL);
@@ -181,7 +181,7 @@ TEST(a_descriptor_that_is_not_to_be_had_is_an_answer_that_names_the_limit)
         return;
     submit_many_paused(1);
     int fd = fix_connect(&f);
-    bit_msg_free(fix_status(&f, "r1")); /* so that the connection before has been taken */
+    bit_msg_free(fix_status(&f, "r1")); /* its answer means that bitd has accepted fd */
     EXPECT_EQ(prlimit(f.bitd, RLIMIT_NOFILE, NULL, &before), 0);
     none = (struct rlimit){.rlim_cur = 4, .rlim_max = before.rlim_max};
     EXPECT_EQ(prlimit(f.bitd, RLIMIT_NOFILE, &none, NULL), 0);
@@ -197,7 +197,7 @@ TEST(a_descriptor_that_is_not_to_be_had_is_an_answer_that_names_the_limit)
     bit_msg_free(reply);
     close(fd);
     EXPECT_EQ(prlimit(f.bitd, RLIMIT_NOFILE, &before, NULL), 0);
-    Bit__RunStatus *status = fix_status(&f, "r1"); /* and nothing has happened to the run */
+    Bit__RunStatus *status = fix_status(&f, "r1"); /* the run is unchanged */
     if (status != NULL)
         EXPECT_EQ(status->state, BIT__RUN_STATE__PAUSED);
     bit_msg_free(status);
@@ -205,7 +205,7 @@ TEST(a_descriptor_that_is_not_to_be_had_is_an_answer_that_names_the_limit)
     fix_finish(&f);
 }
 
-/* The last: who is not root cannot raise the limit again. */
+/* The last test: only root could raise the limit again. */
 TEST(more_runs_than_descriptors)
 {
     const struct rlimit few = {.rlim_cur = FEW, .rlim_max = FEW};

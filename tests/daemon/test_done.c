@@ -1,7 +1,7 @@
 /*
- * The end of a run: every rank says that it is done, on a link of its own, and only when all have, and the journal has
- * it, is the run complete. A rank that does not, or says something else, costs a launch; bitd killed among them costs
- * nothing.
+ * The end of a run: every rank reports that it is done, on its own link. The run is complete only when all have
+ * reported and the journal has it. A rank that does not report, or reports other values, costs a launch; killing bitd
+ * meanwhile costs nothing.
  */
 #include <signal.h>
 #include <sys/stat.h>
@@ -47,7 +47,7 @@ static void expect_complete(const char *run, size_t launches)
     fix_events(&f, run, &e);
     EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED), launches);
     EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_STEP),
-              8); /* none was done again: the end's checkpoint was there */
+              8); /* none was repeated: the last checkpoint was complete */
     EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_RANKS_DONE), 1);
     const Bit__JournalRecord *r = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_RANKS_DONE);
     if (EXPECT(r != NULL)) {
@@ -56,12 +56,12 @@ static void expect_complete(const char *run, size_t launches)
         EXPECT_EQ(r->ranks_done->weights_digest, undisturbed);
         EXPECT_EQ(r->ranks_done->epoch, launches);
     }
-    if (e.count > 0) /* and nothing but the end is behind it */
+    if (e.count > 0) /* only the end comes after it */
         EXPECT(e.record[e.count - 1]->what_case == BIT__JOURNAL_RECORD__WHAT_STATE && r == e.record[e.count - 2]);
     fix_events_free(&e);
 }
 
-/* The first launch was given up for this cause; the next one went well. */
+/* The first launch is lost with this cause; the second completes the run. */
 static void expect_once_lost(const char *name, int rank, const char *cause)
 {
     struct fix_events e;
@@ -89,11 +89,11 @@ TEST(undisturbed_at_one_two_and_four_ranks)
 TEST(a_rank_that_dies_before_it_says_it)
 {
     expect_once_lost("FAKE_DONE_DIES", 1, "ranks 0, 1, 2, 3 of 4 have not said that they are done after step 8");
-    expect_once_lost("FAKE_DONE_DIES", 3, LACKS); /* which of 1 and 2 were still heard is chance */
+    expect_once_lost("FAKE_DONE_DIES", 3, LACKS); /* bitd may or may not have heard 1 and 2 */
     expect_once_lost("FAKE_DONE_DIES", 0, LACKS);
 }
 
-/* A launcher that ends with 0 proves nothing. */
+/* A launcher's exit code of 0 does not complete a run. */
 TEST(ranks_that_leave_without_a_word)
 {
     expect_once_lost("FAKE_DONE_LEAVES", 2, LACKS);
@@ -109,7 +109,7 @@ TEST(a_rank_that_hangs_before_it_says_it)
 TEST(a_rank_that_says_something_else)
 {
     expect_once_lost("FAKE_DONE_DIFFERS", 2,
-                     "says that the weights after step 8 are"); /* which link is read first is chance */
+                     "says that the weights after step 8 are"); /* the order of reading the links varies */
     expect_once_lost("FAKE_DONE_DIFFERS", 0, "says that the weights after step 8 are");
     expect_once_lost("FAKE_DONE_STEP", 2, "rank 2 says that");
 }
@@ -131,7 +131,7 @@ TEST(one_rank_whose_weights_are_not_the_checkpoint_s)
     fix_finish(&f);
 }
 
-/* What a rank has to say cannot be missed before it is there: each that comes has its own time for it. */
+/* Each rank that connects restarts the deadline for the missing reports. */
 TEST(a_rank_that_is_greeted_late_has_its_time)
 {
     char run[32];
@@ -163,7 +163,7 @@ TEST(what_is_said_twice_counts_once)
     fix_finish(&f);
 }
 
-/* Never: as often as the policy allows, and no further. */
+/* The rank never reports: the run is restarted as often as the policy allows, then fails. */
 TEST(a_run_whose_rank_never_says_it_fails)
 {
     char run[32];
@@ -181,7 +181,8 @@ TEST(a_run_whose_rank_never_says_it_fails)
     fix_finish(&f);
 }
 
-/* Before the first, between any two, after the last: the ranks wait for it, say it again, and no launch is lost. */
+/* bitd is killed before the first report, between two, or after the last: the ranks wait for the next bitd and report
+ * again, and no launch is lost. */
 TEST(bitd_is_killed_among_them)
 {
     static const int place[] = {1, 2, 3, 0, RANKS};
@@ -219,7 +220,7 @@ static void cut_last_record(const char *path)
     EXPECT_EQ(truncate(path, st.st_size - (off_t)last_bytes), 0);
 }
 
-/* Its journal knows that they are done, and they are gone: nothing is launched for that. */
+/* The journal says that all ranks are done, and they have exited: the run completes without another launch. */
 TEST(bitd_is_killed_after_the_last_record_but_one)
 {
     char run[32], path[256];

@@ -1,7 +1,7 @@
 /*
- * bitd with 512 ranks, each on a link of its own over TCP (fleet.c): all are greeted at their first attempt, steps are
- * recorded, the slow one and the mute one are named, all come back to a bitd that was killed, and all are heard at the
- * end. BIT_FLEET_RANKS is another number of ranks, by hand.
+ * bitd with 512 ranks, each on its own link over TCP (fleet.c): all connect at their first attempt, steps are recorded,
+ * the slow rank and the mute rank are named, all reconnect after bitd was killed, and all are heard at the end.
+ * BIT_FLEET_RANKS sets another number of ranks, for runs by hand.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -86,7 +86,7 @@ TEST(the_slow_one_is_named)
     fix_finish(&f);
 }
 
-/* The ranks lose their daemon, go on, and are with the next one before it has ordered all steps. */
+/* bitd is killed; the ranks continue and reconnect to the next bitd before the run's last step. */
 TEST(a_bitd_that_was_killed_has_all_of_them_back)
 {
     fix_init(&f);
@@ -103,7 +103,7 @@ TEST(a_bitd_that_was_killed_has_all_of_them_back)
     fix_finish(&f);
 }
 
-/* Mute where FAKE_MUTE_AT says: the cause of the launch that was lost has this, and the next one trains. */
+/* A rank falls mute at FAKE_MUTE_AT=`at`: the first launch is lost with this cause, and the next one trains. */
 static void expect_mute_named(const char *at, const char *heartbeat, const char *fence, const char *cause)
 {
     struct fix_events e;
@@ -144,14 +144,14 @@ TEST(one_that_was_greeted_and_never_beat_is_named)
                       "hangs: no heartbeat for 3 s after it connected");
 }
 
-/* Those that can reach bitd have done so; one that cannot ends itself when fence_timeout is over. */
+/* bitd waits heartbeat_timeout + fence_timeout: a rank that cannot reach bitd exits after fence_timeout. */
 TEST(one_that_never_connected_is_named)
 {
     expect_mute_named("never", "heartbeat_timeout=3", "fence_timeout=4",
                       "hangs: it did not connect within 7 s of rank 0");
 }
 
-/* Each rank that is told of once, and the others counted. */
+/* doctor lists each reported rank once and counts the others. */
 static void expect_doctor_tells(void)
 {
     Bit__DoctorRequest m = BIT__DOCTOR_REQUEST__INIT;
@@ -168,7 +168,7 @@ static void expect_doctor_tells(void)
     bit_msg_free(reply);
 }
 
-/* A rank other than 0 whose record the seal refuses would send it again on each new link. */
+/* Otherwise a rank other than 0 would send the refused record again on each new link. */
 TEST(one_that_sends_too_much_ends_the_launch)
 {
     struct fix_events e;

@@ -1,7 +1,7 @@
 /*
- * Bad clients in numbers, on both sockets, while a run trains: 10000 frames that are random, cut off, or slow, beside
- * 1000 connections that say nothing. What an honest client and the run notice of it is measured and printed; the run
- * ends with its bits, and bitd has not grown by more than 16 MiB.
+ * Many bad clients, on both sockets, while a run trains: 10000 frames that are random, cut off, or slow, and 1000
+ * silent connections. The effect on a good client's latency is measured and printed. The run ends with the weights of
+ * an undisturbed one, and bitd grows by at most 16 MiB.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,9 +17,9 @@
 
 #define FRAMES       10000
 #define IDLE         1000
-#define SLOW         16  /* connections that send a byte now and then */
-#define ASK_EVERY    20  /* frames between two questions of an honest client */
-#define STATUS_MS    5.0 /* the target, of a machine that does nothing else */
+#define SLOW         16  /* connections that send single bytes */
+#define ASK_EVERY    20  /* frames between two requests of a good client */
+#define STATUS_MS    5.0 /* the limit, on an otherwise idle machine */
 #define STEPS        "schedule.steps=400\ncheckpoint.every=0"
 #define RSS_MORE_MAX (16u << 20)
 
@@ -97,11 +97,11 @@ static int knock_tcp(void)
     const struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    connect(fd, (const struct sockaddr *)&to, sizeof to); /* a queue that is full is not waited for */
+    connect(fd, (const struct sockaddr *)&to, sizeof to); /* non-blocking: does not wait for a full queue */
     return fd;
 }
 
-/* Random bytes; under the right magic; a header of any type and length whose checksum is right; half of it. */
+/* Random bytes; random bytes after the right magic; a valid header of random type and length; part of such a header. */
 static size_t make_frame(uint8_t *out, size_t room)
 {
     static uint8_t body[4096];
@@ -161,7 +161,7 @@ static void flood(struct times *out)
     open_idle(idle, IDLE);
     open_idle(slow, SLOW);
     for (int i = 0; i < FRAMES; i++) {
-        send_bad(i % 50 == 0); /* no more than is taken in time: the rest of a queue would be the kernel's */
+        send_bad(i % 50 == 0); /* TCP rarely: more would only wait in the kernel's queue */
         if (i % ASK_EVERY == 0) {
             send(slow[(i / ASK_EVERY) % SLOW], "BIT1", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
             time_status(out);
@@ -183,7 +183,7 @@ static void begin(void)
     setenv("FAKE_STEP_US", "10000", 1);
 }
 
-/* With more to run than cores, what lies above the median is the scheduler's. */
+/* On a machine with more runnable threads than cores, the scheduler determines latencies above the median. */
 static bool nobody_else_works(void)
 {
     double load;

@@ -1,6 +1,5 @@
 /*
- * One folder, one run: copies of a run's folder, folders that a killed bitd left half-made, and names that only look
- * like a run's.
+ * Copies of a run's folder, incomplete folders that a killed bitd left, and folders whose names only resemble a run's.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -46,7 +45,7 @@ static bool is_there(const char *run)
     return access(fix_path(&f, run, "", path, sizeof path), F_OK) == 0;
 }
 
-/* Lines of the daemon's log that hold all three texts. */
+/* The number of lines in bitd's log that contain all three texts. */
 static int count_lines(const char *a, const char *b, const char *c)
 {
     char line[1024];
@@ -60,7 +59,7 @@ static int count_lines(const char *a, const char *b, const char *c)
     return count;
 }
 
-/* Killed in the middle of a run; the run's folder is copied behind its back, and bitd started again. */
+/* Kill bitd and the workers in the middle of a run, copy the run's folder, start bitd again. */
 static bool start_with_a_copy(const char *copy)
 {
     char run[32];
@@ -99,9 +98,9 @@ TEST(a_copy_under_another_spelling_of_the_number_is_no_run)
         return;
     expect_trained_by_one(undisturbed);
     EXPECT_EQ(count_lines("not a run", "r01", ""), 1);
-    EXPECT(is_there("r01")); /* somebody's copy: left as it is */
+    EXPECT(is_there("r01")); /* a user's copy: not touched */
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
-    if (!fix_start(&f)) /* and the journal was written by one */
+    if (!fix_start(&f)) /* loads r1's journal, which only one run wrote */
         return;
     Bit__RunStatus *status = fix_status(&f, "r1");
     if (status != NULL)
@@ -151,7 +150,7 @@ TEST(what_a_killed_submission_left_is_removed_and_said_once)
     fix_finish(&f);
 }
 
-/* Its spec.pb is gone, but it was launched, or answered: that is for a person to look at. */
+/* spec.pb is lost, but the run was launched or its submission answered: bitd leaves the folder to the user. */
 TEST(a_run_that_was_launched_is_never_removed)
 {
     char run[32], path[256];
@@ -163,9 +162,9 @@ TEST(a_run_that_was_launched_is_never_removed)
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
     EXPECT_EQ(unlink(fix_path(&f, run, "spec.pb", path, sizeof path)), 0);
-    copy_run("r1", "r2"); /* its journal is gone too, and its logs are there */
+    copy_run("r1", "r2"); /* without spec.pb and journal, with logs */
     EXPECT_EQ(truncate(fix_path(&f, "r2", "journal", path, sizeof path), 0), 0);
-    copy_run("r2", "r3"); /* and its logs, but not its checkpoints */
+    copy_run("r2", "r3"); /* without spec.pb, journal and worker log, with checkpoints */
     EXPECT_EQ(unlink(fix_path(&f, "r3", "journal", path, sizeof path)), 0);
     EXPECT_EQ(unlink(fix_path(&f, "r3", "logs/worker-1.log", path, sizeof path)), 0);
     if (!fix_start(&f))
@@ -215,7 +214,7 @@ static void expect_next(const char *expected)
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
 }
 
-/* By hand, under bitd and without it, killed or not. */
+/* Folders are removed by hand: while bitd runs, after it was killed, after it was stopped. */
 TEST(a_number_is_never_given_twice)
 {
     fix_init(&f);
@@ -253,7 +252,7 @@ TEST(the_state_folder_of_an_older_bitd_gives_the_next_number)
     remove_run("r1");
     expect_next("r2");
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
-    make_file("..", "last_run", "x"); /* over the digits */
+    make_file("..", "last_run", "x"); /* overwrites the number */
     EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_CORRUPT);
     EXPECT_EQ(count_lines("last_run", "is no number", ""), 1);
     fix_finish(&f);

@@ -1,6 +1,6 @@
 /*
- * A checkpoint is this run's or it is not loaded: each is altered behind bitd's back into one that is whole and says
- * that it is this run's, and the run must end with the weights of one that nothing happened to.
+ * bitd loads only the run's own checkpoints. Each test forges a checkpoint that is complete and claims to be this
+ * run's; the run must end with the weights of an undisturbed one.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ static void set_text(char **field, const char *text)
     *field = text ? strdup(text) : NULL;
 }
 
-/* Read the manifest of a checkpoint, alter it, write it: whole, with the right checksum. */
+/* Alter the manifest of a checkpoint and write it with a valid checksum. */
 static void forge(const char *run, const char *name, alter *change)
 {
     char below[64], path[256];
@@ -67,7 +67,7 @@ static void move_unnamed_to_step_13(Bit__Manifest *m)
     forget_identity(m);
 }
 
-/* Other weights in the file of step 12; their checksum and digest go into the manifest. */
+/* Change the weights in step 12's file, and their checksum and digest in the manifest. */
 static void alter_weights(Bit__Manifest *m)
 {
     char path[256];
@@ -119,7 +119,7 @@ static bool begin(void)
     return true;
 }
 
-/* The same with another run whose weights are others: r2, complete. */
+/* The same, and a completed run r2 with other weights. */
 static bool begin_beside_another(void)
 {
     char run[32];
@@ -130,7 +130,7 @@ static bool begin_beside_another(void)
     fix_path(&f, "r1", "", held, sizeof held);
     snprintf(away, sizeof away, "%s/r1", f.dir);
     held[strlen(held) - 1] = '\0';
-    EXPECT_EQ(rename(held, away), 0); /* so that it does not go on yet */
+    EXPECT_EQ(rename(held, away), 0); /* so that bitd does not continue it yet */
     EXPECT_EQ(mkdir(held, 0700), 0);
     char path[256];
     EXPECT_EQ(mkdir(fix_path(&f, "r1", "checkpoints", path, sizeof path), 0700), 0);
@@ -155,7 +155,7 @@ static void expect_undisturbed(void)
     EXPECT_EQ(digest, fix_undisturbed(NULL));
 }
 
-/* Set aside with a reason that is journalled and told, and the next launch begins at `restored`. */
+/* The checkpoint is set aside, the reason is in the journal and the status, and the next launch restores `restored`. */
 static void expect_set_aside(const char *name, const char *why, const char *restored)
 {
     struct fix_events e;
@@ -180,7 +180,7 @@ static void expect_set_aside(const char *name, const char *why, const char *rest
     bit_msg_free(status);
 }
 
-/* ---- what the journal has of that name */
+/* ---- checkpoints whose name is in the journal */
 
 TEST(other_weights_under_a_journalled_name_are_set_aside)
 {
@@ -208,7 +208,7 @@ static void alter_moments(Bit__Manifest *m)
     m->file[1]->chunk_crc[0] = bit_crc32c(0, data, sizeof data);
 }
 
-/* The weights are its own, and the next step would still be another. */
+/* The weights are right, but the next step would differ. */
 TEST(other_moments_under_a_journalled_name_are_set_aside)
 {
     if (!begin())
@@ -221,7 +221,7 @@ TEST(other_moments_under_a_journalled_name_are_set_aside)
     fix_finish(&f);
 }
 
-/* A backup put back into the wrong place: another run's, renamed to this one's id. */
+/* A backup restored to the wrong place: another run's checkpoint with this run's id. */
 TEST(another_runs_checkpoint_is_set_aside)
 {
     if (!begin_beside_another())
@@ -235,7 +235,7 @@ TEST(another_runs_checkpoint_is_set_aside)
     fix_finish(&f);
 }
 
-/* ---- what the journal does not know */
+/* ---- checkpoints whose name is not in the journal */
 
 static void both_of_step_13(Bit__Manifest *m)
 {
@@ -269,7 +269,7 @@ TEST(one_without_an_identity_that_the_journal_does_not_know_is_set_aside)
     fix_finish(&f);
 }
 
-/* ---- what earlier versions wrote */
+/* ---- files of earlier versions */
 
 static const Bit__JournalRecord *expect_launched_from(struct fix_events *e, const char *restored)
 {
@@ -315,7 +315,7 @@ static int rewrite_one(void *arg, const Bit__JournalRecord *record)
     return 0;
 }
 
-/* The journal as a bitd wrote it that knew no identities. */
+/* Rewrite the journal as a version of bitd without identities did. */
 static void age_journal(const char *run)
 {
     char path[256], aged[256];

@@ -1,4 +1,4 @@
-/* Clients that do everything wrong: they lose their connection, and nobody else notices. */
+/* Misbehaving clients: bitd closes their connections, and no other client or run is affected. */
 #include <signal.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -24,7 +24,7 @@ static uint64_t rss(void)
     return bytes;
 }
 
-/* Closed by the daemon: end of file, or a reset where bytes of ours were not read. */
+/* Whether bitd closed the connection: end of file, or a reset if it had not read all bytes. */
 static bool is_closed(int fd)
 {
     char byte;
@@ -76,7 +76,7 @@ TEST(a_huge_length_allocates_nothing)
     for (int i = 0; i < 50; i++) {
         int fd = fix_connect(&f);
         header(bytes, BIT_MSG_SUBMIT_REQUEST, 1);
-        memset(bytes + 16, 0xff, 4); /* the length, and no checksum fits it any more */
+        memset(bytes + 16, 0xff, 4); /* the length, which invalidates the checksum */
         send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
         EXPECT(is_closed(fd));
         close(fd);
@@ -133,7 +133,7 @@ TEST(half_a_frame_is_waited_for_only_so_long)
     send(half, bytes, sizeof bytes, MSG_NOSIGNAL);
     EXPECT(is_closed(half));
     close(half);
-    Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT; /* one that says nothing may stay */
+    Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT; /* a silent connection is kept */
     void *reply;
     EXPECT(fix_send(idle, BIT_MSG_VERSION_REQUEST, &m));
     EXPECT_EQ(fix_receive(idle, &reply), BIT_MSG_VERSION_REPLY);
@@ -164,7 +164,7 @@ TEST(a_thousand_idle_connections_disturb_no_run)
     fix_finish(&f);
 }
 
-/* It asks for much, and reads nothing: its stream waits in the file, not in the daemon. */
+/* The client requests a long stream and reads nothing: the rest stays in the file, not in bitd's memory. */
 TEST(a_client_that_does_not_read_costs_nothing)
 {
     char run[32];
@@ -189,7 +189,7 @@ TEST(a_client_that_does_not_read_costs_nothing)
     fix_finish(&f);
 }
 
-/* Strangers on the workers' socket: no secret, no say. */
+/* Connections to the workers' socket without the launch's secret are closed. */
 TEST(the_link_lets_no_stranger_in)
 {
     char run[32];

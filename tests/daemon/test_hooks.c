@@ -1,6 +1,6 @@
 /*
- * Programs of the settings that are told what happens: the facts they have, and that training never waits for one,
- * whatever it does. Each opens a pipe with a name, by which the test hears that it began, and that it ended.
+ * Hooks: programs from the settings that bitd runs on events. Tests what they are given, and that training never waits
+ * for one. Each hook opens a named pipe, by which the test notices its start and its end.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -18,7 +18,7 @@ static struct fix f;
 static char script[128], setting[4][400], text[1 << 16];
 static int settings;
 
-/* A program that does so when it is run; its arguments are the pipe's name. */
+/* The hook's shell script; its first argument is the pipe's path. */
 static void write_script(const char *body)
 {
     snprintf(script, sizeof script, "%s/hook", f.dir);
@@ -53,7 +53,7 @@ static void begin(const char *body)
     write_script(body);
 }
 
-/* Everything that the next program writes into its pipe, to the end of the last process that has it open. */
+/* All that the next hook writes into its pipe, until the last process that has the pipe open ends. */
 static const char *hear(const char *pipe)
 {
     char path[128];
@@ -83,7 +83,7 @@ static int count_in_log(const char *what)
     return count;
 }
 
-/* bitd says it soon: it is asked something meanwhile, so that it has its turn. */
+/* Waits for a line in bitd's log by sending requests, so that bitd's loop runs in between. */
 static bool is_logged(const char *run, const char *what)
 {
     for (int i = 0; i < 20000 && count_in_log(what) == 0; i++)
@@ -104,7 +104,7 @@ TEST(the_facts_are_told)
     if (!fix_start(&f))
         return;
     fix_submit(&f, "name='hooked'\nphases.switch.at_step=8\ncheckpoint.every=16\n", run);
-    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0); /* nobody has read a word of it yet */
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0); /* before any hook's output is read */
     snprintf(step, sizeof step, "BITD_RUN=%s\n", run);
     EXPECT_CONTAINS(hear("switch"), "BITD_HOOK=on_switch\n");
     EXPECT_CONTAINS(text, "BITD_PRECISION=ternary\n");
@@ -138,7 +138,7 @@ TEST(an_anomaly_is_told)
     fix_finish(&f);
 }
 
-/* With all that it started: the pipe ends when the last of them has. */
+/* Its child processes are killed too: the pipe ends only when the last of them has ended. */
 TEST(one_that_hangs_is_killed)
 {
     char run[32];

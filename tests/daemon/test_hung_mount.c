@@ -1,6 +1,6 @@
 /*
- * A user may mount a file system that never answers, and name files below it: whoever looks at them hangs. That is a
- * thread of that user, and no run waits for it.
+ * A user may mount a file system that never answers and submit files below it: the thread that examines them hangs.
+ * That is one of this user's threads, and no run waits for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +13,13 @@
 
 #include "tests/daemon/fixture.h"
 
-#define HUNG 8 /* more than the thread pool has threads, and than a user may have that hang for good */
+#define HUNG 8 /* more than the threads of the pool, and than a user's threads that may hang */
 
 static struct fix f;
 static char mount_point[96];
 static int fuse = -1;
 
-/* FUSE whose other end is open and never read from. */
+/* Mounts a FUSE file system whose requests are never read. */
 static bool mount_what_hangs(void)
 {
     char options[96];
@@ -35,7 +35,7 @@ static bool mount_what_hangs(void)
     return false;
 }
 
-/* Whoever waits for it gets an error. */
+/* Waiting system calls get an error. */
 static void let_go(void)
 {
     close(fuse);
@@ -80,7 +80,7 @@ TEST(a_run_goes_on_beside_submissions_that_hang)
     fix_finish(&f);
 }
 
-/* The user who gives up on one that hangs is not held up by it, and those that had not begun never do. */
+/* A user who closes hanging submissions can make another; those that were not begun are dropped. */
 TEST(who_gives_up_on_a_submission_may_make_another)
 {
     char run[32];

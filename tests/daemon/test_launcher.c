@@ -1,4 +1,4 @@
-/* What launches ranks and fails at it is told as what it is, in its own words; and what sbatch does not take. */
+/* Failures of the launcher are reported as such, with the launcher's own text; and what sbatch refuses. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -50,7 +50,7 @@ TEST(a_launcher_that_fails_says_why)
     fix_finish(&f);
 }
 
-/* A step that hangs is not what its documents are looked at for; one that ends its rank may be. */
+/* The reason names the step's documents if the rank died in the step, but not if the step hung. */
 TEST(documents_are_named_for_what_ends_a_rank_in_a_step)
 {
     static const char *const at[] = {"FAKE_HANG_AT", "FAKE_DIE_AT"};
@@ -70,14 +70,14 @@ TEST(documents_are_named_for_what_ends_a_rank_in_a_step)
         Bit__RunStatus *status = fix_status(&f, run);
         if (status != NULL) {
             EXPECT_EQ(strstr(status->reason, "`bitctl data show r1 --step 8`") != NULL, i == 1);
-            EXPECT(strstr(status->reason, "no step gained in 2 launches") > status->reason + 10); /* the cause is first */
+            EXPECT(strstr(status->reason, "no step gained in 2 launches") > status->reason + 10); /* after the cause */
         }
         bit_msg_free(status);
         fix_finish(&f);
     }
 }
 
-/* A Slurm whose sbatch says what a test has it say. */
+/* Slurm commands in a folder of their own; sbatch is this script. */
 static bool start_with_slurm(const char *sbatch)
 {
     fix_init(&f);
@@ -127,7 +127,7 @@ TEST(what_sbatch_refuses_after_all_is_told_once)
     fix_finish(&f);
 }
 
-/* A controller that is away, a limit that is reached: asked again until it takes the job. */
+/* The controller is unreachable or a limit is reached: bitd retries until sbatch accepts or refuses the job. */
 TEST(what_sbatch_does_not_take_just_now_waits)
 {
     char run[32], path[160];
@@ -140,7 +140,7 @@ TEST(what_sbatch_does_not_take_just_now_waits)
             "echo 'sbatch: error: Invalid account' >&2; exit 1"))
         return;
     fix_submit(&f, by_sbatch, run);
-    while (!waits) { /* its reason changes without an event of the run's own */
+    while (!waits) { /* polls: the reason changes without an event */
         Bit__RunStatus *status = fix_status(&f, run);
         if (!EXPECT(status != NULL && status->state == BIT__RUN_STATE__STARTING))
             return;
@@ -150,7 +150,7 @@ TEST(what_sbatch_does_not_take_just_now_waits)
     }
     snprintf(path, sizeof path, "%s/back", f.dir);
     close(open(path, O_WRONLY | O_CREAT, 0600));
-    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_LAUNCH); /* it was asked again, and has another answer now */
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_LAUNCH); /* bitd retried and got the refusal */
     fix_finish(&f);
 }
 

@@ -1,4 +1,4 @@
-/* The daemon stays small with a large dataset: a billion tokens in sparse files, OLMo's own batches of four million. */
+/* bitd's memory stays small with a large dataset: a billion tokens in sparse files, OLMo's batches of four million. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -9,11 +9,11 @@
 
 #define FILES      4
 #define FILE_BYTES (500ll << 20) /* 262 million tokens each, all of them id 0 */
-#define LIMIT_KIB  (64 << 10)    /* of the daemon, at its largest */
+#define LIMIT_KIB  (64 << 10)    /* of bitd's peak RSS */
 
 static struct fix f;
 
-/* VmHWM: the most it ever had. */
+/* VmHWM, the peak RSS. */
 static long peak_kib(pid_t pid)
 {
     char path[64], line[256];
@@ -34,7 +34,7 @@ TEST(a_billion_tokens_fit_in_64_mib)
     char run[32], more[1024] = "model.context=2048\nbatch.instances=2048\nschedule.steps=8\ncheckpoint.every=0\n";
 
     fix_init(&f);
-    setenv("FAKE_STEP_US", "50000", 1); /* slower than the tokens come: the daemon holds as many as it ever does */
+    setenv("FAKE_STEP_US", "50000", 1); /* slower than tokens are read, so bitd's buffers fill up */
     for (int i = 0; i < FILES; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%d.npy", f.dir, i);

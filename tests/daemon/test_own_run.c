@@ -1,4 +1,4 @@
-/* `bitd --run SPEC` trains SPEC and no other run of its state folder; and what it takes for the same run. */
+/* `bitd --run SPEC` trains SPEC and no other run of its state folder; and which runs it considers the same as SPEC. */
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -46,7 +46,7 @@ static bool start_with(const char *spec)
     return fix_start(&f);
 }
 
-/* bitctl and the launcher, which would outlive a bitd that is killed. */
+/* bitd's children, bitctl and the launcher, which would outlive a killed bitd. */
 static int find_children(pid_t *pids, int max)
 {
     char name[64];
@@ -61,14 +61,14 @@ static int find_children(pid_t *pids, int max)
     return count;
 }
 
-/* Left by SIGTERM, or by SIGKILL with all that it started. */
+/* Start bitd with the first run and end it by SIGTERM, or by SIGKILL together with its children. */
 static void leave_first(int signal)
 {
     pid_t pids[16];
 
     if (!start_with(path[0]))
         return;
-    while (fix_workers(&f, "r1", pids, 8) == 0) /* bitctl submits it, and nothing tells when it has */
+    while (fix_workers(&f, "r1", pids, 8) == 0) /* polls: nothing signals when bitctl has submitted it */
         usleep(1000);
     fix_wait_step(&f, "r1", 5);
     int count = signal == SIGKILL ? find_children(pids, 8) : 0;
@@ -102,7 +102,7 @@ static void second_is_trained_alone(int signal)
         Bit__RunStatus *first = fix_status(&f, "r1");
         EXPECT(first != NULL && first->step < 400);
         bit_msg_free(first);
-        fix_wait_step(&f, "r1", 7); /* without --run it goes on */
+        fix_wait_step(&f, "r1", 7); /* without --run bitd continues it */
     }
     fix_finish(&f);
 }
@@ -171,7 +171,7 @@ TEST(a_failed_run_goes_on)
     begin();
     write_spec(1, "second", 40);
     setenv("FAKE_FAIL_AT", "30", 1);
-    setenv("FAKE_ERROR", "-5016", 1); /* not finite */
+    setenv("FAKE_ERROR", "-5016", 1); /* BIT_ENUMERIC */
     if (!start_with(path[1]))
         return;
     EXPECT_EQ(fix_wait_exit(&f), BIT_EXIT_POLICY);
@@ -192,7 +192,7 @@ TEST(a_failed_run_goes_on)
     fix_finish(&f);
 }
 
-/* It ends rather than to hold a batch job's nodes, and the run is none the worse for it. */
+/* bitd exits instead of holding a batch job's nodes, and the run can still be trained later. */
 TEST(a_run_that_cannot_be_launched_is_left)
 {
     begin();
@@ -222,7 +222,7 @@ TEST(a_folder_tells_whether_it_holds_a_run)
 {
     begin();
     EXPECT_EQ(ask_holds(path[1]), BIT_EXIT_FAILURE);
-    EXPECT(access(f.state, F_OK) != 0); /* it was only looked for */
+    EXPECT(access(f.state, F_OK) != 0); /* --holds creates nothing */
     if (!start_with(path[1]))
         return;
     EXPECT_EQ(fix_wait_exit(&f), 0);

@@ -1,6 +1,6 @@
 /*
- * Nobody who is told of a run's end finds half a checkpoint: what a launch left without a name is gone before the end is
- * journalled, or has its name and is in the journal. What is another run's gets no name of this run's.
+ * When a run's end is reported, no incomplete checkpoint is left: before the end is journalled, a launch's .partial
+ * folder is removed, or, if it is complete, renamed and journalled. Another run's folder never gets such a name.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -17,9 +17,9 @@
 #define OTHER "0123456789abcdef0123456789abcdef"
 
 static struct fix f;
-static const char once[] = "launch.max_restarts=0"; /* the first loss is its end */
+static const char once[] = "launch.max_restarts=0"; /* the run fails at the first loss */
 
-/* A run whose worker stands after step 13; the last checkpoint is that of step 12. */
+/* A run whose worker hangs after step 13; the last checkpoint is that of step 12. */
 static bool begin(char run[32], const char *more)
 {
     fix_init(&f);
@@ -40,7 +40,7 @@ static void kill_workers(const char *run)
         kill(pids[i], SIGKILL);
 }
 
-/* What a rank had begun to write: a folder, a file, no manifest. */
+/* An incomplete checkpoint: a folder, a file, no manifest. */
 static void write_half(const char *run, const char *name)
 {
     char below[96], path[256];
@@ -53,7 +53,7 @@ static void write_half(const char *run, const char *name)
     close(fd);
 }
 
-/* What a rank had written to its end, and nobody lived to say so: step 12's, as step 13's of this launch. */
+/* A complete checkpoint that was not reported: a copy of step 12's, as step 13's of launch 1. */
 static void write_whole(const char *run, const char *identity)
 {
     char from[256], path[256], command[600];
@@ -91,7 +91,7 @@ TEST(a_run_that_fails_leaves_no_half)
     if (!begin(run, once))
         return;
     write_half(run, "step-00000013.partial-1");
-    write_half(run, "step-00000004.partial-removed"); /* the pool had not come to it */
+    write_half(run, "step-00000004.partial-removed"); /* not yet deleted by the thread pool */
     kill_workers(run);
     EXPECT(fix_wait_end(&f, run, NULL) != 0);
     EXPECT(!is_there(run, "step-00000013.partial-1"));
@@ -116,7 +116,7 @@ TEST(a_run_that_is_cancelled_leaves_no_half)
     fix_finish(&f);
 }
 
-/* A bitd that is told to go leaves a queued run, and one that was killed an ended one: neither is launched by the next. */
+/* A run that ended before bitd was killed is not launched again, so the next bitd must clear its folder itself. */
 TEST(a_bitd_that_comes_back_clears_an_ended_run)
 {
     char run[32];
@@ -134,7 +134,7 @@ TEST(a_bitd_that_comes_back_clears_an_ended_run)
     fix_finish(&f);
 }
 
-/* Weights that were paid for are kept, also by a run that fails. */
+/* A complete checkpoint is kept, even if the run fails. */
 TEST(a_whole_one_is_named_and_journalled)
 {
     char run[32];
@@ -157,7 +157,7 @@ TEST(a_whole_one_is_named_and_journalled)
     fix_finish(&f);
 }
 
-/* It is told apart before it has a name, so that nothing of this run's makes room for it. */
+/* bitd checks the identity before it renames the folder, so that it replaces no checkpoint of this run. */
 TEST(another_runs_gets_no_name)
 {
     char run[32];
@@ -180,7 +180,7 @@ TEST(another_runs_gets_no_name)
     fix_finish(&f);
 }
 
-/* The same before a launch: the run goes on from its own. */
+/* The same before a launch: the run continues from its own checkpoint. */
 TEST(another_runs_gets_no_name_before_a_launch)
 {
     char run[32];

@@ -1,4 +1,4 @@
-/* Pause gives the slot back after a durable checkpoint; a resumed run ends as one that was never paused. */
+/* Pausing frees the slot after a durable checkpoint; a resumed run ends with the weights of one that was not paused. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -55,8 +55,8 @@ TEST(resumes_to_the_same_end)
         bit_msg_free(status);
         bit_msg_free(done);
         if (i == 0)
-            EXPECT_EQ(fix_wait_end(&f, other, NULL), 0); /* the slot was free for the other */
-        if (i == 1) {                                    /* paused it stays, over a restart */
+            EXPECT_EQ(fix_wait_end(&f, other, NULL), 0); /* the other run got the slot */
+        if (i == 1) {                                    /* it stays paused over a restart */
             fix_stop(&f, SIGTERM);
             fix_start(&f);
         }
@@ -88,7 +88,7 @@ TEST(a_checkpoint_when_asked)
     }
     bit_msg_free(done);
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
-    m.request_id = bit_lend("late"); /* the last one is there already */
+    m.request_id = bit_lend("late"); /* answered with the existing last checkpoint */
     done = fix_expect(&f, BIT_MSG_CHECKPOINT_REQUEST, &m, BIT_MSG_DONE_REPLY);
     if (done != NULL)
         EXPECT_EQ(done->step, 40);
@@ -116,7 +116,7 @@ TEST(submitted_paused_waits_to_be_resumed)
     fix_finish(&f);
 }
 
-/* SIGTERM: a last checkpoint, nobody left, and the run goes on by itself. */
+/* SIGTERM: bitd makes a last checkpoint and leaves no workers; the next bitd continues the run. */
 TEST(a_daemon_told_to_stop_leaves_nothing_running)
 {
     char run[32];
@@ -138,7 +138,7 @@ TEST(a_daemon_told_to_stop_leaves_nothing_running)
     struct fix_events e;
     fix_events(&f, run, &e);
     EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LOST), 0);
-    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_STEP), 40); /* none done twice */
+    EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_STEP), 40); /* no step was repeated */
     fix_events_free(&e);
     fix_finish(&f);
 }

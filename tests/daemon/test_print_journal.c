@@ -1,4 +1,4 @@
-/* A journal is readable without a daemon: print_journal has each record that the daemon tells of. */
+/* print_journal prints, without a daemon, each record that bitd reports. */
 #include <stdio.h>
 #include <string.h>
 

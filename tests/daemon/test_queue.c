@@ -1,4 +1,4 @@
-/* One run at a time, by priority and then first come first served; what waits for others; names, lists, waits. */
+/* The queue: one run at a time, by priority and then by age; runs that wait for others; names, lists, waits. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -91,7 +91,7 @@ TEST(cancels_in_the_queue_and_in_training)
     Bit__RunStatus *status = fix_status(&f, run[0]);
     if (status != NULL) {
         EXPECT_EQ(status->state, BIT__RUN_STATE__CANCELLED);
-        EXPECT_EQ(status->checkpoint_step, status->step); /* asked gently, it leaves one behind */
+        EXPECT_EQ(status->checkpoint_step, status->step); /* without `now`, cancelling makes a checkpoint */
     }
     bit_msg_free(status);
     fix_submit(&f, "schedule.steps=100000", run[0]);
@@ -117,7 +117,7 @@ TEST(unknown_runs_are_said_to_be)
     fix_finish(&f);
 }
 
-/* Events come while they happen, and the stream ends with the run. */
+/* Events are sent as they happen, and the stream ends with the run. */
 TEST(follows_events_to_the_end)
 {
     char run[32];
@@ -145,7 +145,7 @@ TEST(follows_events_to_the_end)
     EXPECT_EQ(type, BIT_MSG_END_REPLY);
     EXPECT_EQ(steps, 16);
     bit_msg_free(reply);
-    /* the connection takes the next request */
+    /* the connection can be used again */
     Bit__VersionRequest version = BIT__VERSION_REQUEST__INIT;
     EXPECT(fix_send(fd, BIT_MSG_VERSION_REQUEST, &version));
     EXPECT_EQ(fix_receive(fd, &reply), BIT_MSG_VERSION_REPLY);
@@ -154,7 +154,7 @@ TEST(follows_events_to_the_end)
     fix_finish(&f);
 }
 
-/* ---- priority, and what waits for others */
+/* ---- priority, and runs that wait for others */
 
 static void expect_state(const char *run, Bit__RunState state, unsigned position)
 {
@@ -198,7 +198,8 @@ static bool began_before(const char *a, const char *b)
     return before;
 }
 
-/* Nobody who trains is stopped for it; of those that wait the highest begins first, also after bitd was killed. */
+/* A training run is not stopped for a higher priority. Of the queued ones the highest begins first, also after bitd was
+ * killed. */
 TEST(the_highest_priority_begins_first)
 {
     char run[4][32];
@@ -241,7 +242,7 @@ static void set_priority(const char *run, const char *request_id, int32_t priori
     bit_msg_free(fix_expect(&f, BIT_MSG_PRIORITY_REQUEST, &m, BIT_MSG_DONE_REPLY));
 }
 
-/* It is journalled, and asked again it is not done again. */
+/* The new priority is journalled, and a repeated request is applied once. */
 TEST(a_queued_run_gets_another_priority)
 {
     char run[3][32];
@@ -296,11 +297,11 @@ TEST(what_comes_after_waits_for_the_end)
     }
     bit_msg_free(s);
     fix_wait_step(&f, run[0], 1);
-    fix_stop(&f, SIGKILL); /* it waits still when bitd is back */
+    fix_stop(&f, SIGKILL); /* the next bitd lets it wait, too */
     if (!fix_start(&f))
         return;
     expect_state(run[1], BIT__RUN_STATE__QUEUED, 0);
-    cancel(run[0], true); /* any end will do */
+    cancel(run[0], true); /* any end of r1 lets the next one begin */
     EXPECT_EQ(fix_wait_end(&f, run[1], NULL), 0);
     EXPECT_EQ(fix_wait_end(&f, run[2], NULL), 0);
     EXPECT(began_before(run[1], run[2]));
@@ -311,7 +312,7 @@ TEST(what_comes_after_waits_for_the_end)
     fix_finish(&f);
 }
 
-/* And what waits for what is cancelled in turn; one that waits for any end begins. */
+/* A run that waits for a cancelled run's completion is cancelled too, and so on; one that waits for any end begins. */
 TEST(what_waits_for_a_completion_is_cancelled_without_it)
 {
     char run[6][32], text[32];
@@ -326,7 +327,7 @@ TEST(what_waits_for_a_completion_is_cancelled_without_it)
     submit(NULL, 0, "ok:r3", run[3]);
     submit(NULL, 0, "r3", run[4]);
     submit(NULL, 0, "ok:r5", run[5]);
-    cancel(run[1], false); /* in the queue, where no slot becomes free */
+    cancel(run[1], false); /* while queued, so no slot becomes free */
     EXPECT_EQ(fix_wait_end(&f, run[2], NULL), BIT_EXIT_CANCELLED);
     EXPECT_EQ(fix_wait_end(&f, run[3], NULL), BIT_EXIT_CANCELLED);
     Bit__RunStatus *s = fix_status(&f, run[2]);
@@ -336,7 +337,7 @@ TEST(what_waits_for_a_completion_is_cancelled_without_it)
     cancel(run[0], true);
     EXPECT_EQ(fix_wait_end(&f, run[4], NULL), 0);
     EXPECT_EQ(fix_wait_end(&f, run[5], NULL), 0);
-    /* Who resumes it wants it to train. */
+    /* A resumed run waits for nothing. */
     Bit__ResumeRequest m = BIT__RESUME_REQUEST__INIT;
     m.run = run[2];
     m.request_id = text;

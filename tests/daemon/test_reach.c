@@ -1,4 +1,4 @@
-/* bitd can always be reached: a socket in the state folder, sockets made again when they are gone, paths of any length. */
+/* bitd stays reachable: a socket in the state folder, removed sockets are made again, paths may have any length. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -33,7 +33,7 @@ static bool can_connect(const char *path)
     return is;
 }
 
-/* Nothing tells when a socket is there again. */
+/* Polls until the socket exists again: nothing signals it. */
 static bool comes_back(const char *path)
 {
     for (int i = 0; i < 10 * FIX_ANSWER_S; i++) {
@@ -44,7 +44,7 @@ static bool comes_back(const char *path)
     return false;
 }
 
-/* bitd with a socket elsewhere, as a session has it. */
+/* Start bitd with a socket outside the state folder, as in a login session. */
 static bool start_with_session(char *session, char *usual, size_t room)
 {
     fix_init(&f);
@@ -80,7 +80,7 @@ TEST(the_state_folder_has_a_socket_too)
     EXPECT_EQ(bitctl(words, out, sizeof out), 0);
     EXPECT_CONTAINS(out, usual);
     EXPECT_CONTAINS(out, f.socket);
-    snprintf(words, sizeof words, "ps --socket %s", f.state); /* a folder stands for its socket */
+    snprintf(words, sizeof words, "ps --socket %s", f.state); /* a folder means the socket in it */
     EXPECT_EQ(bitctl(words, out, sizeof out), 0);
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
     EXPECT(access(usual, F_OK) != 0);
@@ -88,7 +88,7 @@ TEST(the_state_folder_has_a_socket_too)
     fix_finish(&f);
 }
 
-/* What logging out does. */
+/* Logging out removes sockets like this. */
 TEST(sockets_that_are_gone_are_made_again)
 {
     char session[128], usual[128];
@@ -142,7 +142,7 @@ TEST(the_metrics_socket_is_made_again)
             break;
         EXPECT(is_healthy(metrics));
     }
-    EXPECT_EQ(unlink(metrics), 0); /* with its folder, as at the end of a session */
+    EXPECT_EQ(unlink(metrics), 0); /* and its folder, as at the end of a session */
     EXPECT_EQ(rmdir(folder), 0);
     EXPECT_EQ(mkdir(folder, 0700), 0);
     EXPECT(comes_back(metrics) && is_healthy(metrics));
@@ -163,7 +163,7 @@ TEST(a_socket_of_another_stays)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const bool mine = bind(fd, (const struct sockaddr *)&to.address, sizeof to.address) == 0;
     fix_stop(&f, SIGTERM);
-    if (mine) /* else bitd was first */
+    if (mine) /* otherwise bitd had made its own again */
         EXPECT_EQ(access(usual, F_OK), 0);
     close(fd);
     fix_finish(&f);
@@ -177,7 +177,7 @@ TEST(without_a_session_the_default_folder_is_found)
     snprintf(state, sizeof state, "%s/bitd", f.dir);
     f.args[0] = "--state";
     f.args[1] = state;
-    mkdir(f.state, 0700); /* for the socket that it is started with */
+    mkdir(f.state, 0700); /* for fixture's socket */
     if (!fix_start(&f))
         return;
     snprintf(words, sizeof words, "version --state %s/nowhere", f.dir);
@@ -192,7 +192,7 @@ TEST(without_a_session_the_default_folder_is_found)
     fix_finish(&f);
 }
 
-/* Workers, clients and bitd itself: an address has room for 107 bytes. */
+/* A socket address has room for 107 bytes; workers, clients and bitd itself must work with longer paths. */
 TEST(a_long_path_is_as_good_as_another)
 {
     char state[400], run[32], words[512], out[1024];
@@ -216,7 +216,7 @@ TEST(a_long_path_is_as_good_as_another)
 
 static void wait_for_log(const char *path)
 {
-    while (access(path, F_OK) != 0) /* nothing tells when a signal was heard */
+    while (access(path, F_OK) != 0) /* polls: nothing reports that bitd handled the signal */
         usleep(1000);
 }
 
@@ -253,7 +253,7 @@ TEST(a_log_that_cannot_be_opened_is_refused)
     fix_finish(&f);
 }
 
-/* It is told where it was started, not in the log alone. */
+/* bitd prints a refusal to stderr, too, not only to its log. */
 TEST(a_refusal_is_told_beside_the_log)
 {
     char path[128];

@@ -1,4 +1,4 @@
-/* Readers of journals and logs: they get what they ask for, and hold nobody up. */
+/* Readers of journals and logs get what they request, and delay no other client. */
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 static struct fix f;
 
-/* It cannot have been read to its end when others are answered: that would take minutes. */
+/* Other clients are answered before the log is read to its end, which would take minutes. */
 TEST(others_are_answered_while_a_log_is_searched)
 {
     char run[32], path[256];
@@ -36,13 +36,13 @@ TEST(others_are_answered_while_a_log_is_searched)
         bit_msg_free(fix_status(&f, run));
     for (int i = 0; i < 4; i++) {
         char byte;
-        EXPECT(recv(readers[i], &byte, 1, MSG_DONTWAIT) < 0); /* nothing yet */
+        EXPECT(recv(readers[i], &byte, 1, MSG_DONTWAIT) < 0); /* no answer yet */
         close(readers[i]);
     }
     fix_finish(&f);
 }
 
-/* One after the other through the same thread, and each is given all of it, in order. */
+/* One thread serves the readers in turn, and each gets all its records in order. */
 TEST(readers_beside_each_other_get_every_record)
 {
     char run[32];
@@ -56,7 +56,7 @@ TEST(readers_beside_each_other_get_every_record)
     m.run = run;
     m.has_follow = m.follow = true;
     int plain = fix_connect(&f), steps = fix_connect(&f);
-    EXPECT(fix_send(plain, BIT_MSG_EVENTS_REQUEST, &m)); /* from before it begins */
+    EXPECT(fix_send(plain, BIT_MSG_EVENTS_REQUEST, &m)); /* before the run begins */
     m.has_steps = m.steps = true;
     EXPECT(fix_send(steps, BIT_MSG_EVENTS_REQUEST, &m));
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);

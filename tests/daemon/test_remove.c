@@ -1,4 +1,4 @@
-/* Runs that are removed: whole or not at all, whenever bitd is killed; never one that trains or that another needs. */
+/* Removing runs: completely or not at all, whenever bitd is killed; never a run that trains or is needed by another. */
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,7 +34,7 @@ static uint64_t remove_run(const char *run, const char *id)
     return bytes;
 }
 
-/* Of a bitd that was killed: it knows nothing of a run that was removed to its end. */
+/* Repeat the request after bitd was killed. If the removal was complete, bitd does not know the run any more. */
 static void remove_again(const char *run, const char *id)
 {
     Bit__RemoveRequest m = request(run, id);
@@ -66,7 +66,7 @@ static void expect_none(const char *run)
     EXPECT_EQ(fix_refused(&f, BIT_MSG_STATUS_REQUEST, &m, text, sizeof text), BIT_EXIT_NOT_FOUND);
 }
 
-/* Entries below runs/ whose name begins so. */
+/* The number of entries of runs/ whose name begins with `begin`. */
 static int count_folders(const char *begin)
 {
     char path[256];
@@ -108,7 +108,7 @@ TEST(an_ended_run_goes_whole_and_its_number_with_it)
     bit_msg_free(would);
     EXPECT_EQ(count_folders("r1"), 0);
     expect_none(run);
-    remove_run(run, "one"); /* the same request: it was done */
+    remove_run(run, "one"); /* the same request again succeeds */
     fix_submit(&f, NULL, next);
     EXPECT_STREQ(next, "r2");
     EXPECT_EQ(fix_wait_end(&f, next, NULL), 0);
@@ -148,7 +148,7 @@ TEST(what_trains_or_is_pinned_stays)
     fix_finish(&f);
 }
 
-/* bitd had renamed it, and was killed before it was empty: with it goes the rest, and who asked is answered. */
+/* bitd was killed after it had renamed the folder: the next bitd removes the rest and answers the repeated request. */
 TEST(what_a_killed_bitd_had_begun_is_ended)
 {
     char run[32], from[256], to[256];
@@ -164,12 +164,12 @@ TEST(what_a_killed_bitd_had_begun_is_ended)
         return;
     expect_none(run);
     remove_run("r1", "before");
-    EXPECT_EQ(fix_stop(&f, SIGTERM), 0); /* what is on the thread pool ends first */
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0); /* waits for the thread pool */
     EXPECT_EQ(count_folders("r"), 0);
     fix_finish(&f);
 }
 
-/* Killed right after it was asked, again and again: the run is there and good, or it is gone. */
+/* bitd is killed right after the request, eight times: the run is either intact or gone. */
 TEST(killed_at_any_time_it_leaves_no_half_run)
 {
     char run[32];
@@ -191,7 +191,7 @@ TEST(killed_at_any_time_it_leaves_no_half_run)
         close(fd);
         if (!fix_start(&f))
             return;
-        remove_again(run, id); /* as bitctl does: done in either case */
+        remove_again(run, id); /* as bitctl does; in either case it is gone then */
         expect_none(run);
         gone++;
     }
@@ -201,7 +201,7 @@ TEST(killed_at_any_time_it_leaves_no_half_run)
     fix_finish(&f);
 }
 
-/* Somebody reads it to its end, slowly: he is told, and bitd goes on. */
+/* A client reads the run's events while it is removed: the stream ends with an answer, and bitd continues. */
 TEST(who_reads_it_is_told)
 {
     char run[32];

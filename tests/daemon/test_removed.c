@@ -1,5 +1,5 @@
-/* A folder that is taken away under a living bitd: the run stands still and says why, nothing is promised, and bitd can
- * still be told to stop. */
+/* A folder is removed while bitd runs: the run is blocked with the reason, requests are refused, and bitd can still be
+ * stopped. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 static struct fix f;
 
-/* bitd with its socket elsewhere, and a run that trains. It is given an hour for its last checkpoints. */
+/* Start bitd with its socket outside the state folder, and a run. bitd waits up to an hour for last checkpoints. */
 static bool begin(const char *more, const char *no_disk, char run[32])
 {
     fix_init(&f);
@@ -47,7 +47,7 @@ static void expect_refused(uint16_t type, const void *msg)
     EXPECT_CONTAINS(text, "removed");
 }
 
-/* At once: nothing waits for the next second's look. */
+/* Requests are refused at once, not only after bitd's next check, made every second. */
 static void expect_nothing_is_promised(char *run)
 {
     Bit__PauseRequest pause = BIT__PAUSE_REQUEST__INIT;
@@ -84,7 +84,7 @@ TEST(a_state_folder_that_was_removed_blocks_the_run)
     fix_finish(&f);
 }
 
-/* Nobody asks anything: the look of each second finds it. */
+/* Without any request: bitd's check, made every second, finds it. */
 TEST(a_runs_folder_that_was_removed_blocks_it_and_no_other)
 {
     char run[32], other[32], path[256];
@@ -103,14 +103,14 @@ TEST(told_to_stop_at_once_it_does)
 {
     char run[32];
 
-    if (!begin(LONG, "1000000", run)) /* the last checkpoint is tried as long as there is time for it */
+    if (!begin(LONG, "1000000", run)) /* every last checkpoint fails, and bitd would retry for an hour */
         return;
     remove_all(f.state);
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
     fix_finish(&f);
 }
 
-/* Moved away by mistake, and moved back: it goes on to the same weights. */
+/* The folder is moved away and back: the run continues to the same weights. */
 TEST(a_folder_that_comes_back_is_gone_on_with)
 {
     uint64_t digest = 0, undisturbed = fix_undisturbed(NULL);

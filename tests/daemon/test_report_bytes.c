@@ -1,6 +1,7 @@
 /*
- * How long a worker's message may be, over a Unix socket and over TCP, where the seal refuses it before it is parsed: as
- * long as limits.h says, and a byte more ends the launch with its cause instead of being sent again without end.
+ * The longest message that bitd accepts from a worker, over a Unix socket and over TCP, where the seal refuses a longer
+ * one before it is parsed. A message of one byte more than limits.h allows ends the launch with a cause; the worker
+ * does not send it again and again.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* A run that has ended goes on from a checkpoint, to the end that it would have had. */
+/* An ended run is resumed from a checkpoint and ends as if it had not been interrupted. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -31,7 +31,7 @@ static int refused(const Bit__ResumeRequest *m)
     return fix_refused(&f, BIT_MSG_RESUME_REQUEST, m, text, sizeof text);
 }
 
-/* A run that lost its worker after step 7, and was not to be restarted. */
+/* A run whose worker died after step 7 and that may not be restarted. */
 static bool begin_failed(char run[32])
 {
     fix_init(&f);
@@ -98,7 +98,7 @@ TEST(a_failed_run_goes_on_to_the_same_end)
     fix_finish(&f);
 }
 
-/* The results of its steps are read from the journal again: bitd keeps none of an ended run. */
+/* bitd keeps no step results of an ended run and reads them from the journal again. */
 TEST(after_a_restart_of_bitd_too)
 {
     char run[32];
@@ -112,7 +112,7 @@ TEST(after_a_restart_of_bitd_too)
     Bit__ResumeRequest m = ask(run, "again");
     m.has_no_wait = m.no_wait = true;
     bit_msg_free(resume(&m));
-    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL); /* right after it was answered */
+    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL); /* right after its answer */
     if (!fix_start(&f))
         return;
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
@@ -131,7 +131,7 @@ TEST(a_request_that_is_repeated_is_applied_once)
     const Bit__ResumeRequest m = ask(run, "again");
     Bit__DoneReply *first = resume(&m);
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
-    Bit__DoneReply *second = resume(&m); /* after its end: it does not go on again */
+    Bit__DoneReply *second = resume(&m); /* after the run's end: not resumed again */
     if (first != NULL && second != NULL) {
         EXPECT_EQ(second->event, first->event);
         EXPECT_STREQ(second->text, first->text);
@@ -169,7 +169,7 @@ TEST(a_cancelled_run_goes_on)
     now.request_id = bit_lend("cancel");
     now.has_now = now.now = true;
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &now, BIT_MSG_DONE_REPLY));
-    fix_stop(&f, SIGTERM); /* for a bitd that makes workers which do not hang */
+    fix_stop(&f, SIGTERM); /* the next bitd's workers do not hang */
     unsetenv("FAKE_HANG_AT");
     if (!fix_start(&f))
         return;
@@ -238,7 +238,7 @@ TEST(a_completed_run_trains_more_steps)
     bit_msg_free(done);
     EXPECT_EQ(fix_wait_end(&f, run, &digest), 0);
     EXPECT_EQ(digest, undisturbed);
-    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL); /* and a replay knows it */
+    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL); /* the journal has it, too */
     if (!fix_start(&f))
         return;
     Bit__RunStatus *status = fix_status(&f, run);
@@ -314,7 +314,7 @@ TEST(from_a_step_forgets_what_came_after_it)
     bit_msg_free(resume(&m));
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);
     EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000010", path, sizeof path), F_OK), 0);
-    EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000016", path, sizeof path), F_OK), -1); /* and no disk */
+    EXPECT_EQ(access(fix_path(&f, run, "checkpoints/step-00000016", path, sizeof path), F_OK), -1); /* deleted */
     fix_finish(&f);
 }
 
@@ -401,7 +401,7 @@ TEST(a_paused_run_goes_back_too)
 
 /* ---- stopped by its guard */
 
-/* The checksum of the batch of this step, of a run that nothing happens to. */
+/* The checksum of this step's batch in an undisturbed run. */
 static uint32_t batch_of(uint64_t step)
 {
     char run[32];
@@ -435,7 +435,7 @@ TEST(what_a_guard_stopped_comes_to_it_again_or_leaves_it_out)
     EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY);
     Bit__ResumeRequest m = ask(run, "again");
     bit_msg_free(resume(&m));
-    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY); /* the same batch, and the same end */
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), BIT_EXIT_POLICY); /* the same batch stops it again */
     m.request_id = bit_lend("without it");
     m.has_skip = true;
     m.skip = 2;
@@ -491,7 +491,7 @@ TEST(a_damaged_checkpoint_is_passed_over)
     fix_finish(&f);
 }
 
-/* ---- what may not be */
+/* ---- refusals */
 
 TEST(what_trains_or_waits_is_not_resumed)
 {

@@ -1,6 +1,6 @@
 /*
- * Descriptors that a client passes to bitd unasked (SCM_RIGHTS). Closing the last copy of one can take as long as who
- * passed it likes: here a TCP socket with unsent data and SO_LINGER, whose other end is not read. bitd goes on.
+ * Descriptors that a client passes to bitd unasked (SCM_RIGHTS). The client can make closing the last copy of one slow:
+ * here a TCP socket with unsent data and SO_LINGER, whose other end is not read. bitd must not wait for it.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,7 +16,7 @@
 
 static struct fix f;
 
-/* A socket that takes LINGER_S to close, unless what its other end holds back is read. */
+/* A socket whose close takes LINGER_S unless its other end is read. */
 static int make_slow(int *other_end)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -26,7 +26,7 @@ static int make_slow(int *other_end)
     static const uint8_t data[4096];
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
         slow = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int little = 4096; /* so that reading it to its end takes no time */
+    const int little = 4096; /* little data, so that reading it all is fast */
 
     setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     setsockopt(slow, SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
@@ -44,7 +44,7 @@ static int make_slow(int *other_end)
     return slow;
 }
 
-/* Until thaw(): bitd takes nothing, so what it takes then is the last copy. */
+/* Stop bitd until thaw(), so that it receives the descriptor only after our copy is closed, and has the last one. */
 static void freeze(void)
 {
     kill(f.bitd, SIGSTOP);
@@ -56,7 +56,7 @@ static void thaw(void)
     kill(f.bitd, SIGCONT);
 }
 
-/* With the first byte of what it says; our own copy is gone then. 0 or -errno. */
+/* Pass fd with one byte of data and close our copy. 0 or -errno. */
 static int pass(int client, int fd, int flags)
 {
     union {
@@ -71,7 +71,7 @@ static int pass(int client, int fd, int flags)
     memcpy(CMSG_DATA(c), &fd, sizeof fd);
     const struct linger none = {.l_onoff = 1};
     int err = sendmsg(client, &msg, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
-    if (err < 0) /* it is still ours to close */
+    if (err < 0) /* ours is the last copy: close it without lingering */
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
     close(fd);
     return err;
@@ -93,7 +93,7 @@ static bool answers(void)
     return reply != NULL;
 }
 
-/* Read to its end, which comes only when nobody holds the socket any more. */
+/* Read until end of file, which comes only when all copies of the other end are closed. */
 static bool comes_to_its_end(int other_end)
 {
     static uint8_t data[65536];
@@ -120,7 +120,7 @@ static void pass_and_ask(int flags)
     freeze();
     EXPECT_EQ(pass(client, slow, flags), 0);
     thaw();
-    EXPECT(answers()); /* while nobody reads the other end, so the close cannot have ended */
+    EXPECT(answers()); /* the close cannot have ended: the other end is unread */
     EXPECT(is_closed(client));
     EXPECT(answers());
     EXPECT(comes_to_its_end(other_end));
@@ -135,7 +135,7 @@ TEST(a_descriptor_that_closes_slowly_holds_up_nobody)
     fix_finish(&f);
 }
 
-/* Urgent data is not in the order of the rest: it must not get past whoever looks at what comes. */
+/* Urgent data arrives out of order; it must not bypass bitd's check for descriptors. */
 TEST(nor_one_that_comes_as_urgent_data)
 {
     if (start_on_old_kernel())
@@ -143,7 +143,7 @@ TEST(nor_one_that_comes_as_urgent_data)
     fix_finish(&f);
 }
 
-/* Both are there before bitd reads either. */
+/* The request and the descriptor both arrive before bitd reads either. */
 TEST(nor_one_after_a_request)
 {
     Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT;
@@ -151,7 +151,7 @@ TEST(nor_one_after_a_request)
 
     if (start_on_old_kernel()) {
         int client = fix_connect(&f);
-        EXPECT(answers()); /* it is accepted by now */
+        EXPECT(answers()); /* bitd has accepted `client` by now */
         freeze();
         EXPECT(fix_send(client, BIT_MSG_VERSION_REQUEST, &m));
         EXPECT_EQ(pass(client, slow, 0), 0);
@@ -165,7 +165,7 @@ TEST(nor_one_after_a_request)
     fix_finish(&f);
 }
 
-/* A daemon that is told to go does not wait for it either. */
+/* bitd does not wait for the close when it is stopped, either. */
 TEST(nor_the_end_of_bitd)
 {
     int other_end, slow = make_slow(&other_end);
@@ -183,7 +183,7 @@ TEST(nor_the_end_of_bitd)
     fix_finish(&f);
 }
 
-/* Where the kernel can refuse it, whoever passes one is told so. */
+/* Where the kernel can refuse descriptors, the sender gets the error. */
 TEST(the_kernel_refuses_it_where_it_can)
 {
     int passrights = 1, other_end, slow = make_slow(&other_end);

@@ -1,4 +1,4 @@
-/* One daemon for a state folder, one for a socket; and names that no socket can have. */
+/* Only one bitd can use a state folder or a socket; and invalid names of sockets. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -30,7 +30,7 @@ TEST(the_state_folder_is_one_daemons)
     EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_TRYAGAIN);
     EXPECT(log_says("another bitd has the state folder"));
     f.args[0] = NULL;
-    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL); /* its lock goes with it, and its dead socket is replaced */
+    EXPECT_EQ(fix_stop(&f, SIGKILL), -SIGKILL); /* its lock ends with it; the next bitd replaces its socket */
     EXPECT(fix_start(&f));
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
     EXPECT(access(f.socket, F_OK) != 0);
@@ -50,7 +50,7 @@ TEST(the_socket_is_one_daemons)
     EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_TRYAGAIN);
     EXPECT(log_says("another bitd answers there"));
     Bit__VersionRequest m = BIT__VERSION_REQUEST__INIT;
-    bit_msg_free(fix_expect(&f, BIT_MSG_VERSION_REQUEST, &m, BIT_MSG_VERSION_REPLY)); /* the first is well */
+    bit_msg_free(fix_expect(&f, BIT_MSG_VERSION_REQUEST, &m, BIT_MSG_VERSION_REPLY)); /* the first one still answers */
     fix_finish(&f);
 }
 

@@ -1,4 +1,4 @@
-/* The secret of a launch in bitd's memory: there once, gone with the launch, and in no core file. */
+/* The secret of a launch in bitd's memory: one copy, wiped after the launch, and in no core file. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ static struct fix f;
 static char run[32];
 static uint8_t secret[BIT_SECRET_BYTES];
 
-/* Until step 3: the worker was launched, said hello, and trains on for as long as it is let. */
+/* Start a long run, wait for step 3, so that the worker has connected, and read the secret from its file. */
 static bool begin(const char *link)
 {
     char path[256];
@@ -55,7 +55,7 @@ static int count_in(int memory, uint64_t from, uint64_t to)
     return count;
 }
 
-/* Copies in what bitd can write to; -1 if nobody lets us look. */
+/* The number of copies in bitd's writable memory; -1 if it may not be read. */
 static int count_copies(void)
 {
     char path[64], line[512];
@@ -102,10 +102,10 @@ static void expect_one_and_then_none(const char *link)
     }
     EXPECT_EQ(count, 1);
     cancel();
-    for (int i = 0; i < LOOKS && (count = count_copies()) > 0; i++) /* the last is wiped after the answer */
+    for (int i = 0; i < LOOKS && (count = count_copies()) > 0; i++) /* the copy may be wiped after the answer */
         bit_msg_free(fix_status(&f, run));
     EXPECT_EQ(count, 0);
-    EXPECT_EQ(access(fix_path(&f, run, "secret", path, sizeof path), F_OK), -1); /* nor is it on disk */
+    EXPECT_EQ(access(fix_path(&f, run, "secret", path, sizeof path), F_OK), -1); /* removed from disk, too */
     fix_finish(&f);
 }
 
@@ -138,7 +138,7 @@ TEST(neither_bitd_nor_what_it_starts_dumps_a_core)
     fix_finish(&f);
 }
 
-/* A program that takes cores by a pipe is given them whatever the limit is. */
+/* The kernel pipes cores to a core_pattern program whatever the limit is. */
 TEST(bitd_dumps_none_where_the_limit_does_not_count)
 {
     const struct rlimit any = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};

@@ -1,4 +1,4 @@
-/* How long a status takes while a run trains: recorded, not judged, because the machine is not ours alone. */
+/* Prints how long a status request takes while a run trains. Not judged: the machine may be busy. */
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /*
- * The port for workers of other nodes, which anybody can reach: whoever comes to it without the secret of a launch, or
- * with what was overheard, gets nothing, and the run that trains meanwhile ends with the bits of one that was left
- * alone and without having lost its worker once.
+ * The port for workers of other nodes, which anybody can reach. A client without the secret of a launch, or with
+ * recorded messages, gets nothing. The run that trains meanwhile never loses its worker and ends with the weights of an
+ * undisturbed run.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,9 +22,9 @@
 
 static struct fix f;
 static char run[32];
-static struct bit_launch_id id; /* of the launch that trains: what only its worker and bitd should know */
+static struct bit_launch_id id; /* of the launch that trains: known only to its worker and bitd */
 
-/* ---- a stranger's means */
+/* ---- connections to the port */
 
 static uint16_t port(void)
 {
@@ -56,7 +56,7 @@ static void say(int fd, const void *data, size_t bytes)
     send(fd, data, bytes, MSG_NOSIGNAL);
 }
 
-/* What came back before the connection was closed; -1 if it was not. */
+/* The number of bytes received before bitd closed the connection; -1 if it did not close it. */
 static ssize_t rest(int fd)
 {
     uint8_t buf[4096];
@@ -74,7 +74,7 @@ static bool hear(int fd, uint8_t *out, size_t bytes)
     return recv(fd, out, bytes, MSG_WAITALL) == (ssize_t)bytes;
 }
 
-/* ---- the run beside it */
+/* ---- the run that trains meanwhile */
 
 static void read_id(void)
 {
@@ -162,7 +162,7 @@ TEST(garbage_is_closed_without_an_answer)
     finish();
 }
 
-/* What would be understood on the Unix socket is no word here. */
+/* A hello without the handshake, which only the Unix socket accepts. */
 TEST(a_bare_hello_with_the_right_secret_is_closed)
 {
     if (!begin())
@@ -208,7 +208,7 @@ TEST(a_wrong_secret_epoch_or_run_gets_no_answer)
     finish();
 }
 
-/* Everything an honest worker says until its hello, recorded and said again; and parts of it, and more than it. */
+/* What a real worker sends up to its hello: recorded and sent again, in part, whole, and with repetitions. */
 struct recording {
     uint8_t hello[BIT_HANDSHAKE_HELLO_BYTES], header[BIT_SEAL_HEADER_BYTES], record[256];
     size_t record_bytes;
@@ -231,7 +231,7 @@ static void record_hello(struct recording *r, const void *words, size_t bytes)
     bit_opener_finish(&in);
     say(fd, r->header, sizeof r->header);
     say(fd, r->record, r->record_bytes);
-    EXPECT_EQ(rest(fd), 0); /* who knows the secret and then talks nonsense is no worker either */
+    EXPECT_EQ(rest(fd), 0); /* with the secret, but without a valid hello */
 }
 
 TEST(a_replayed_hello_is_of_no_use)
@@ -241,11 +241,11 @@ TEST(a_replayed_hello_is_of_no_use)
     if (!begin())
         return;
     record_hello(&r, "not a frame", 11);
-    for (int i = 4; i >= 0; i--) { /* the last says nothing more, and is closed when its time is over */
+    for (int i = 4; i >= 0; i--) { /* the last sends no more and is closed by the timeout */
         int fd = knock();
         uint8_t answer[BIT_HANDSHAKE_ANSWER_BYTES];
         say(fd, r.hello, sizeof r.hello);
-        EXPECT(hear(fd, answer, sizeof answer)); /* which it cannot use */
+        EXPECT(hear(fd, answer, sizeof answer)); /* the replay cannot use it */
         if (i > 0)
             say(fd, r.header, sizeof r.header);
         for (int k = 0; k < i; k++)
@@ -284,11 +284,11 @@ TEST(silence_is_closed_after_two_seconds)
     EXPECT_EQ(rest(silent), 0);
     EXPECT_EQ(rest(slow), 0);
     clock_gettime(CLOCK_MONOTONIC, &now);
-    EXPECT(now.tv_sec - then.tv_sec >= 1 && now.tv_sec - then.tv_sec <= 60); /* so long only on a busy machine */
+    EXPECT(now.tv_sec - then.tv_sec >= 1 && now.tv_sec - then.tv_sec <= 60); /* more than 2 s only on a busy machine */
     finish();
 }
 
-/* More of the silent than there are places, and bitd is killed under them: its worker finds a place again. */
+/* More silent connections than bitd accepts, after bitd was killed: the worker reconnects all the same. */
 TEST(a_crowd_of_the_silent_keeps_no_worker_out)
 {
     int crowd[300];

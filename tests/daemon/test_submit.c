@@ -1,4 +1,4 @@
-/* From a specification to a completed run; and everything that is refused before it is promised. */
+/* From a specification to a completed run; and specifications that bitd refuses at submission. */
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,7 +45,7 @@ TEST(trains_to_the_end)
     fix_finish(&f);
 }
 
-/* keep_last 3 of 4 8 9 12 16, and the one before the switch always. */
+/* keep_last=2 of 3 5 6 9 12 15 16, and always the one before the switch. */
 TEST(keeps_the_checkpoints_it_should)
 {
     char run[32], path[256];
@@ -81,7 +81,7 @@ TEST(the_same_request_makes_one_run)
     m.spec = fix_spec(&f, NULL);
     m.request_id = bit_lend("once");
     for (int i = 0; i < 3; i++) {
-        if (i == 2) { /* and across a restart */
+        if (i == 2) { /* also after a restart */
             fix_stop(&f, SIGKILL);
             fix_start(&f);
         }
@@ -114,7 +114,7 @@ TEST(shows_what_a_dry_run_would_do)
         EXPECT_EQ(reply->linear_parameters, 3072 + 1024 + 4096 + 2048);
         EXPECT_EQ(reply->parameters, 16384 + reply->linear_parameters);
         EXPECT_EQ(reply->memory->total, 1 << 20);
-        if (EXPECT_EQ(reply->n_warning, 1)) /* there is none beside the tests' token files */
+        if (EXPECT_EQ(reply->n_warning, 1)) /* the tests' token files have none */
             EXPECT_CONTAINS(reply->warning[0]->text, "no dataset.json beside");
         static const uint64_t steps[] = {1, 2, 8, 9, 10, 11, 12, 16};
         if (EXPECT_EQ(reply->n_point, 8))
@@ -172,7 +172,7 @@ TEST(refuses_what_cannot_work)
     fix_finish(&f);
 }
 
-/* Scalars for TensorBoard, and a log, lie in the run's folder; all of it is the owner's alone. */
+/* The run's folder has scalars for TensorBoard and a log; only the owner can read it. */
 TEST(leaves_the_files_it_should)
 {
     char run[32], path[256], line[512];

@@ -1,4 +1,4 @@
-/* The phase switch: scheduled, from the first step, moved while the run runs, and never against an order given. */
+/* The phase switch: scheduled, from the first step, moved during the run, but not to a step that is already ordered. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ static Bit__SwitchRequest *request(const char *run, const char *id, uint64_t at)
     return &m;
 }
 
-/* The steps' phases as journalled: the last 16-bit one, and no order among them wrong. */
+/* The last 16-bit step in the journal. No 16-bit step may come after a ternary one. */
 static uint64_t last_sixteen_bit(const char *run)
 {
     struct fix_events e;
@@ -69,7 +69,7 @@ TEST(moves_while_the_run_runs)
     Bit__SwitchRequest *m = request(run, "move", 40);
     m->has_optimizer = true;
     m->optimizer = BIT__OPTIMIZER_AT_SWITCH__RESET;
-    for (int i = 0; i < 2; i++) { /* the second is the first again */
+    for (int i = 0; i < 2; i++) { /* the second is a repeated request */
         Bit__DoneReply *reply = fix_expect(&f, BIT_MSG_SWITCH_REQUEST, m, BIT_MSG_DONE_REPLY);
         if (reply != NULL)
             EXPECT_EQ(reply->step, 40);
@@ -99,7 +99,7 @@ TEST(now_is_the_earliest_step_not_promised)
     setenv("FAKE_STEP_US", "10000", 1);
     if (!fix_start(&f))
         return;
-    fix_submit(&f, "schedule.steps=60", run); /* none planned */
+    fix_submit(&f, "schedule.steps=60", run); /* no switch */
     fix_wait_step(&f, run, 5);
     EXPECT(fix_refused(&f, BIT_MSG_SWITCH_REQUEST, request(run, "past", 2), text, sizeof text) > 0);
     EXPECT_CONTAINS(text, "the earliest is");
@@ -131,7 +131,8 @@ TEST(a_cancelled_switch_does_not_happen)
     fix_finish(&f);
 }
 
-/* In 16-bit twice, as it is and as the switch would leave it; in ternary once; at every fourth step and the end. */
+/* In the 16-bit phase two evaluations, of the weights as they are and as ternary; in the ternary phase one; at every
+ * fourth step and at the end. */
 TEST(evaluates_in_both_phases)
 {
     char run[32], more[256];

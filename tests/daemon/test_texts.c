@@ -1,5 +1,5 @@
-/* Texts and sizes of the world: whatever a launcher, a worker, a file's name or a list of nodes holds, bitd can write
- * it down, read it again and tell it. */
+/* Texts and sizes that bitd does not control: whatever a launcher, a worker, a file's name or a list of nodes contains,
+ * bitd can journal it, read it again and report it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,7 +24,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
     close(fd);
 }
 
-/* A folder of Slurm's commands with this srun, and a job for bitd to be in. */
+/* Make a folder of Slurm's commands with this srun, and the environment of a Slurm job for bitd. */
 static void become_a_job(const char *srun, const char *nodes)
 {
     static char folder[128];
@@ -58,7 +58,7 @@ static size_t list_runs(void)
     return count;
 }
 
-/* Status, list, doctor and events answer, and the cause is this one. */
+/* Status, list, doctor and events answer, and the run failed with this cause. */
 static void expect_told(const char *run, const char *cause)
 {
     struct fix_events e;
@@ -79,7 +79,7 @@ static void expect_told(const char *run, const char *cause)
     bit_msg_free(status);
 }
 
-/* It failed with this cause, and a bitd that is killed and comes back says so too. */
+/* The run failed with this cause, and bitd still reports it after it was killed. */
 static void expect_told_twice(const char *run, const char *cause)
 {
     uint64_t digest = 0;
@@ -108,7 +108,7 @@ TEST(a_byte_that_is_no_character_in_a_launchers_error)
     fix_finish(&f);
 }
 
-/* Whatever the length in front of it, one of these is cut in the middle of a character. */
+/* Two lengths, so that one text must be cut in the middle of a character. */
 TEST(a_workers_words_are_cut_between_characters)
 {
     for (int more = 0; more < 2; more++) {
@@ -159,7 +159,7 @@ TEST(a_request_that_is_too_large_is_a_refusal)
         m.run = name;
         EXPECT_NE(fix_refused(&f, BIT_MSG_STATUS_REQUEST, &m, text, sizeof text), 0);
         EXPECT_CONTAINS(text, "a status_request of 1000");
-        int fd = fix_connect(&f); /* and the connection goes on */
+        int fd = fix_connect(&f); /* the connection stays usable */
         EXPECT(fix_send(fd, BIT_MSG_STATUS_REQUEST, &m));
         EXPECT_EQ(fix_receive(fd, &reply), BIT_MSG_ERROR_REPLY);
         bit_msg_free(reply);
@@ -182,7 +182,7 @@ static void repeat(char ***list, size_t *count, size_t times, const char *text)
         (*list)[(*count)++] = strdup(text);
 }
 
-/* What a dry run shows is more than it was asked: command lines, quoted for a shell. */
+/* A dry run's answer is longer than its request: it has command lines, quoted for a shell. */
 TEST(an_answer_that_is_too_large_is_a_refusal)
 {
     char text[1024] = "", quotes[1000];
@@ -237,7 +237,7 @@ TEST(a_state_folder_in_another_encoding_is_refused)
 
 /* ---- sizes */
 
-/* As many tokens as so many ranks need for a batch. */
+/* Enough tokens for a batch of one instance per rank. */
 static void write_many_tokens(void)
 {
     uint16_t *tokens = calloc(NODES * 40, sizeof *tokens);
@@ -308,7 +308,7 @@ TEST(thousands_of_nodes_are_a_short_list)
     fix_finish(&f);
 }
 
-/* The names do not fold, and are more than an argument may have and than a record holds. */
+/* The names cannot be folded, and are longer than an argument or a record may be. */
 TEST(nodes_that_do_not_fold_go_by_a_file)
 {
     char run[32] = "", path[160], want[192];
@@ -343,7 +343,7 @@ static void write_squeue(const char *path)
     fclose(file);
 }
 
-/* A job that was submitted: squeue's list is longer than a record, too. */
+/* squeue's list of a submitted job's nodes is longer than a record, too. */
 TEST(a_long_list_of_squeue_is_taken_and_cut)
 {
     static const char first[] = "node-of-a-cluster-with-long-names-0001-x,";

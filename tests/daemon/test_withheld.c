@@ -1,4 +1,4 @@
-/* A run that this bitd cannot launch stays queued, says why, and is none the worse for it. */
+/* A run that this bitd cannot launch stays in the queue, blocked with the reason, and can be launched later. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 static struct fix f;
 static char launcher[128], setting[160];
 
-/* From here on bitd is started with a launcher that is not there. */
+/* From here on bitd is started with a launcher that does not exist. */
 static void take_launcher_away(void)
 {
     snprintf(launcher, sizeof launcher, "%s/mpirun", f.dir);
@@ -31,7 +31,7 @@ static void expect_withheld(const char *run, const char *text)
     bit_msg_free(status);
     fix_events(&f, run, &events);
     const Bit__JournalRecord *last = fix_last(&events, BIT__JOURNAL_RECORD__WHAT_STATE);
-    if (last != NULL) /* a run that never had a slot has no such record */
+    if (last != NULL) /* no record: the run never had a slot */
         EXPECT_EQ(last->state->state, BIT__RUN_STATE__QUEUED);
     fix_events_free(&events);
 }
@@ -48,7 +48,7 @@ TEST(a_launcher_that_is_not_there_is_waited_for)
     fix_wait_state(&f, run, BIT__RUN_STATE__BLOCKED);
     expect_withheld(run, "the setting mpirun names the launcher");
     EXPECT_EQ(symlink(FAKE_MPIRUN_PATH, launcher), 0);
-    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0); /* nobody had to ask for it */
+    EXPECT_EQ(fix_wait_end(&f, run, NULL), 0); /* without a request */
     Bit__RunStatus *status = fix_status(&f, run);
     if (status != NULL)
         EXPECT_EQ(status->restarts, 0);
@@ -56,7 +56,7 @@ TEST(a_launcher_that_is_not_there_is_waited_for)
     fix_finish(&f);
 }
 
-/* Those behind it in the queue do not wait for it. */
+/* Later runs in the queue do not wait for it. */
 TEST(others_are_launched_meanwhile)
 {
     char run[2][32];
@@ -64,7 +64,7 @@ TEST(others_are_launched_meanwhile)
     fix_init(&f);
     if (!fix_start(&f))
         return;
-    fix_submit(&f, "launch.backend=CUDA", run[0]); /* there is no GPU where these tests run, or the fake worker takes it */
+    fix_submit(&f, "launch.backend=CUDA", run[0]); /* without a GPU it is withheld */
     fix_submit(&f, NULL, run[1]);
     EXPECT_EQ(fix_wait_end(&f, run[1], NULL), 0);
     if (access("/dev/nvidiactl", F_OK) != 0)
@@ -72,7 +72,7 @@ TEST(others_are_launched_meanwhile)
     fix_finish(&f);
 }
 
-/* What it was doing when the last bitd went: left with a checkpoint, or lost with its workers. */
+/* A run that a bitd left: with a checkpoint (SIGTERM), or with its workers killed (SIGKILL). */
 static void look_and_go_on(int signal)
 {
     char run[32];

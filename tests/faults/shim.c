@@ -11,7 +11,7 @@
  * restarts when the rules change; count=N: for N of them; every=N: every N-th. once=FILE: only if FILE can be created,
  * so once among all processes. ACTION is
  *
- *     error N     fails with errno N           delay MS   takes so much longer
+ *     error N     fails with errno N           delay MS   takes MS longer
  *     short N     at most N bytes              torn       writes half, then kills the process
  *     flip        flips one bit                kill SIG   sends SIG to the process  exit N     ends it
  *     hang        the call never returns       shift S    the wall clock is S seconds off

@@ -1,4 +1,4 @@
-/* For parsers that take a path: the input as a file that has no name. */
+/* For parsers that take a path: the input in an anonymous file (memfd). */
 #ifndef BIT_TESTS_FUZZ_FILE_H
 #define BIT_TESTS_FUZZ_FILE_H
 

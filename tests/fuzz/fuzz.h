@@ -1,7 +1,7 @@
 /*
- * A fuzz target is one function on one input. libFuzzer calls it where the build has it (clang, -Dfuzz=enabled);
- * everywhere else replay.c calls it for each file of the corpus and for seeded mutations of them, in every test run.
- * A target checks more than that it survives: what was accepted must be what it claims to be (FUZZ_CHECK).
+ * A fuzz target is one function that takes one input. In a libFuzzer build (clang, -Dfuzz=enabled) libFuzzer calls it;
+ * otherwise replay.c calls it, in every test run, for each file of the corpus and for seeded mutations of them.
+ * A target must not crash, and must check that what the parser accepts is consistent (FUZZ_CHECK).
  */
 #ifndef BIT_TESTS_FUZZ_FUZZ_H
 #define BIT_TESTS_FUZZ_FUZZ_H
@@ -13,7 +13,7 @@
 
 #define FUZZ_CHECK(cond) BIT_ASSERT(cond)
 
-/** Always returns 0. `data` has no byte beyond bytes. */
+/** Always returns 0. `data` has exactly `bytes` bytes, without a NUL at the end. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 #endif

@@ -1,4 +1,4 @@
-/* An Accept header of whoever asks for metrics. What names OpenMetrics alone can come to it, and to like it best does. */
+/* The Accept header of a metrics request. OpenMetrics is chosen only if named, and always if preferred. */
 #include <string.h>
 
 #include "daemon/http/accept.h"

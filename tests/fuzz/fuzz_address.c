@@ -1,4 +1,4 @@
-/* An address of the settings or of BITD_LINK. What is taken for one is read back as the same. */
+/* An address of the settings or of BITD_LINK. An accepted address is the same after printing and parsing. */
 #include <string.h>
 
 #include "proto/err.h"

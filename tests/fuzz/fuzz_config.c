@@ -1,4 +1,4 @@
-/* bitd.conf. What was accepted is within its ranges, and is accepted again. */
+/* bitd.conf. Accepted settings are within their ranges, and are accepted again. */
 #include <string.h>
 
 #include "daemon/sys/config.h"

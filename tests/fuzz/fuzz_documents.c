@@ -1,4 +1,5 @@
-/* A line of a Dolma file: accepted by us where jansson accepts it, with the same text. */
+/* A line of a Dolma file, compared with jansson: both accept the same lines, with the exceptions below, and read the
+ * same text. */
 #include <jansson.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     const json_t *text = json_object_get(root, "text");
 
     FUZZ_CHECK(at <= bytes);
-    /* Jansson refuses numbers above a double's range, escaped NULs in keys, and nests deeper than we do. */
+    /* jansson refuses numbers above a double's range and escaped NULs in keys, and allows deeper nesting. */
     if (root != NULL && fault == BIT_DOCUMENT_GOOD) {
         FUZZ_CHECK(json_is_string(text) && json_string_length(text) == d.text_bytes);
         FUZZ_CHECK(d.text_bytes == 0 || memcmp(json_string_value(text), d.text, d.text_bytes) == 0);

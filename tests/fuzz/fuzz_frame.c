@@ -1,4 +1,4 @@
-/* A stream of frames that arrives in pieces. The first byte says how large they are. */
+/* A stream of frames that arrives in pieces. The first byte determines their size. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 #define BODY_MAX 2048u
 
-/* What was accepted must be what its fields encode to. */
+/* An accepted frame encodes to the same bytes. */
 static void check_frame(const struct bit_frame *frame, const uint8_t *bytes)
 {
     uint8_t again[BIT_FRAME_HEADER_BYTES];
@@ -18,7 +18,7 @@ static void check_frame(const struct bit_frame *frame, const uint8_t *bytes)
     FUZZ_CHECK(memcmp(again, bytes, sizeof again) == 0);
 }
 
-/* Frames at the start of the stream when it is all there; *end is how the stream ended: 0 or an error. */
+/* The number of frames in the whole stream; *end is how the stream ended: 0 or an error. */
 static int count_whole(const uint8_t *data, size_t bytes, int *end)
 {
     struct bit_frame frame;

@@ -1,4 +1,4 @@
-/* What lies before the data of a GGUF file. The first two bytes say how many bytes follow the input in the file. */
+/* The head of a GGUF file, before the data. The first two bytes are the number of bytes after the input in the file. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "proto/err.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What a reader of the data relies on. */
+/* The properties that a reader of the data relies on. */
 static void check_tensors(const struct bit_gguf *g, uint64_t data_bytes)
 {
     uint64_t at = 0;

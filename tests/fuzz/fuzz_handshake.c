@@ -1,11 +1,12 @@
-/* What a stranger may send first: one byte says to whom (bitd or a worker), then a hello or an answer. */
+/* The first message of an unknown peer. A byte for the receiver (0: bitd), then a hello for bitd, or an answer and the
+ * worker's own hello for a worker. */
 #include <string.h>
 
 #include "proto/err.h"
 #include "proto/wire/handshake.h"
 #include "tests/fuzz/fuzz.h"
 
-/* The launch of test_handshake.c's known messages, so that there is one input of each kind that is accepted. */
+/* The launch of test_handshake.c's known messages, so that one input of each kind is accepted. */
 static struct bit_launch_id launch(void)
 {
     struct bit_launch_id id = {.run = "r12", .epoch = 7};

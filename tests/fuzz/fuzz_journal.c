@@ -1,7 +1,7 @@
 /*
- * A run's journal. "J" and its bytes as they lie on disk; or "R" and messages, each behind its length in two bytes,
- * that are given right frames and numbers, so that checksums do not keep everything out. Any bytes either replay or are
- * refused; a torn tail is cut, and what is left replays to the same run.
+ * A run's journal: "J" and the file's bytes; or "R" and messages, each after its length in two bytes, which get valid
+ * frames and sequence numbers, because checksums would reject nearly all mutations. Any bytes either replay or are
+ * refused; a torn tail is cut, and the rest replays to the same run.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static int visit(void *arg, const Bit__JournalRecord *record)
     return bit_run_apply(&r->run, record);
 }
 
-/* What the rest of bitd relies on. */
+/* The properties that the rest of bitd relies on. */
 static void check_run(const struct bit_run *run)
 {
     FUZZ_CHECK(run->step <= run->step_max);

@@ -1,4 +1,4 @@
-/* What a launcher wrote of the rank that ended first. Whatever a job prints, it names a rank that can be, or none. */
+/* A launcher's log about the rank that ended first. A finding has a rank, a signal or an exit code. */
 #include "daemon/launch/launcher_log.h"
 #include "proto/limits.h"
 #include "tests/fuzz/file.h"

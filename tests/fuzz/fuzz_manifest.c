@@ -1,5 +1,5 @@
-/* A MANIFEST's bytes. Those that begin with "M" are given a right head around the rest, so that the checksum does not
- * keep everything out. */
+/* A MANIFEST's bytes. An input that begins with "M" is also parsed with a valid head before the rest, because the
+ * checksum would reject nearly all mutations. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void put32(uint8_t *out, uint32_t v)
         out[i] = (uint8_t)(v >> 8 * i);
 }
 
-/* What verifying relies on. */
+/* The properties that verification relies on. */
 static void check_manifest(const Bit__Manifest *m)
 {
     FUZZ_CHECK(m->version >= 1 && m->version <= BIT_MANIFEST_VERSION);

@@ -1,4 +1,4 @@
-/* The config.json of a model, and of what it says the model's fields. */
+/* The config.json of a model, and the model's fields that are filled from it. */
 #include <string.h>
 
 #include "proto/err.h"

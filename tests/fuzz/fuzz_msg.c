@@ -11,7 +11,7 @@
 BIT_MSG_TABLE(X)
 #undef X
 
-/* What decodes must encode, and then decode to the same. */
+/* A decoded message must encode, and the result must decode to the same message. */
 static void check_message(uint16_t type, const ProtobufCMessage *msg)
 {
     struct bit_frame frame;

@@ -1,11 +1,11 @@
-/* Tables of products, as a worker or a file has them. */
+/* Tables of products, from a worker or a file. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/ckpt/product_set.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What parses is whole, comes back the same, and holds a product of a card once. */
+/* A parsed set is complete, is the same after a round trip, and has each product of a card once. */
 static void check_set(const struct bit_product_set *set)
 {
     struct bit_product_set again = {0};

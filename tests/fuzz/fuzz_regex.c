@@ -1,6 +1,6 @@
 /*
- * Split patterns and their translation. Input: a pattern, a line break, a text; bytes of the text that are no UTF-8 end
- * it. What is taken finds matches in order, inside the text, and comes to an end.
+ * Split patterns and their translation. Input: a pattern, a line break, a text, which ends before bytes that are not
+ * UTF-8. An accepted pattern finds matches in order, inside the text, and terminates.
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "proto/err.h"
 #include "tests/fuzz/fuzz.h"
 
-#define PATTERN_MAX 200 /* larger ones are slow, not other */
+#define PATTERN_MAX 200 /* longer ones are only slower */
 #define TEXT_MAX    60
 
 static void search_all(const struct bit_regex *regex, const uint8_t *text, size_t bytes)

@@ -1,4 +1,4 @@
-/* A request file's bytes: as they are, and with checksums made right, so that what lies behind them is reached. */
+/* A request file's bytes: as they are, and with corrected checksums, so that the checks after them are reached. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ static void check_items(const struct bit_request_file *f)
     FUZZ_CHECK(bit_request_extent(f, "input", BIT_REQUEST_IDS_MAX, &e) == 0 && e.longest == most && e.cut == 0);
 }
 
-/* What a worker is sent, and the writer's bytes again. */
+/* The properties that bitd relies on when it sends requests; and encoding gives the same bytes. */
 static void check_file(const struct bit_request_file *f, const uint8_t *data, size_t bytes)
 {
     uint8_t *again;

@@ -1,4 +1,4 @@
-/* The JSON of a safetensors header. The first two bytes say how much data follows it in the file. */
+/* The JSON of a safetensors header. The first two bytes are the number of data bytes after it in the file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "proto/err.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What a reader relies on when it maps the data. */
+/* The properties that a reader relies on when it maps the data. */
 static void check_cover(const struct bit_safetensors *s, uint64_t data_bytes)
 {
     uint64_t at = 0;
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         check_cover(&s, data_bytes);
     }
     bit_safetensors_finish(&s);
-    /* and with a length of the input's own choosing */
+    /* and with the first eight bytes of the input as the length */
     if (bit_safetensors_parse(data, bytes, bytes, &s) == 0)
         bit_safetensors_finish(&s);
     free(buf);

@@ -1,4 +1,4 @@
-/* A sealed stream that arrives in pieces: a byte says how large they are, 24 are its header, the rest are records. */
+/* A sealed stream that arrives in pieces: a byte that determines their size, 24 bytes of header, the records. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 #define PLAIN_MAX 2048u
 
-/* How many records open, and with what the stream ends. */
+/* The number of records that open; *end is how the stream ends. */
 static int count(const uint8_t *header, const uint8_t *data, size_t bytes, size_t piece, int *end)
 {
     uint8_t key[BIT_SEAL_KEY_BYTES];

@@ -5,7 +5,7 @@
 #include "proto/err.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What bitd and bitctl rely on. */
+/* The properties that bitd and bitctl rely on. */
 static void check_sidecar(const struct bit_sidecar *s)
 {
     FUZZ_CHECK(strlen(s->sha256) == 64 && strnlen(s->tokenizer, sizeof s->tokenizer) < sizeof s->tokenizer);

@@ -1,4 +1,4 @@
-/* What Slurm's commands print: a line of squeue, with a folded list of nodes at its end; srun of its tasks. */
+/* The output of Slurm's commands: a line of squeue, which ends with a folded list of nodes; srun's task messages. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /*
- * A specification's whole way: bytes, text or binary, then `--set` assignments, each behind a NUL; normalised,
- * validated, and if it is valid, scheduled. Nothing may crash; what is valid must give every step numbers to train
- * with.
+ * A specification: bytes, text or binary, then `--set` assignments, each after a NUL. It is normalised, validated, and
+ * if valid, scheduled. Nothing may crash, and a valid one must give every step usable numbers.
  */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +16,7 @@
 
 static struct bit_problems problems;
 
-/* By way of a file without a name. */
+/* Reads the specification from an anonymous file. */
 static Bit__RunSpec *read_spec(const uint8_t *data, size_t size)
 {
     Bit__RunSpec *spec = NULL;
@@ -56,7 +55,7 @@ static void check_schedule(const Bit__RunSpec *spec)
     check_step(spec, &plan, s->steps);
 }
 
-/* Valid means normal: once more changes nothing. */
+/* Normalising a valid specification again changes nothing. */
 static void check_stable(Bit__RunSpec *spec)
 {
     char *before, *after;
@@ -71,7 +70,7 @@ static void check_stable(Bit__RunSpec *spec)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* A binary spec is full of NULs, so it has no assignments. */
+    /* A binary spec contains NULs, so it takes no assignments. */
     bool binary = size > 0 && data[0] == 0xff;
     const uint8_t *nul = binary || size == 0 ? NULL : memchr(data, '\0', size);
     size_t spec_size = nul != NULL ? (size_t)(nul - data) : size;

@@ -1,4 +1,4 @@
-/* Text format: any bytes are refused with problems or parse to a message that survives printing and packing. */
+/* Text format: any bytes are refused with problems, or parse to a message that survives printing and packing. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /*
- * Texts of the world, any bytes: through the journal, a replay, status and doctor. The first byte chooses.
- *   "L"  what a launcher or a command of Slurm's printed: what bitd makes of it is UTF-8
- *   else eight bytes that a random record comes of, and the bytes of all its texts. It can be written, and read again;
- *        applied as it came and as it was replayed, its run has a status and findings that a client takes.
+ * Texts that bitd does not control, with any bytes: through the journal, a replay, status and doctor. The first byte:
+ *   "L"  the output of a launcher or a Slurm command follows; bitd's texts about it are UTF-8
+ *   else eight bytes, the seed of a random record, and the bytes of all its texts. The record can be written and read
+ *        again; applied directly and after a replay, it gives a status and findings that a client can decode.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@
 #include "tests/fuzz/file.h"
 #include "tests/message.h"
 
-/* What is left of the input, taken piece by piece. */
+/* The rest of the input. */
 struct bytes {
     const uint8_t *at;
     size_t left;
@@ -55,7 +55,7 @@ static bool is_text(const char *text)
     return bit_utf8_valid(text, strlen(text));
 }
 
-/* ---- what others print */
+/* ---- output of other programs */
 
 static void check_printed(struct bytes *b)
 {
@@ -81,7 +81,7 @@ static void check_printed(struct bytes *b)
 
 /* ---- records */
 
-/* All texts below msg become the input's. */
+/* Replace all texts in msg, recursively, by texts from the input. */
 static void set_texts(ProtobufCMessage *msg, struct bytes *b)
 {
     for (unsigned i = 0; i < msg->descriptor->n_fields; i++) {
@@ -111,7 +111,7 @@ static Bit__RunSpec *make_spec(void)
     return (Bit__RunSpec *)spec;
 }
 
-/* A client takes it, and its texts are texts. */
+/* The message can be encoded, and a client can decode it. */
 static void check_sent(uint16_t type, const void *msg)
 {
     ProtobufCMessage *back = NULL;
@@ -151,7 +151,7 @@ static void check_told(struct bit_runner *r)
     free(findings);
 }
 
-static struct bit_runs none; /* it is the only one */
+static struct bit_runs none; /* no other runs */
 
 static void begin(struct bit_runner *r)
 {
@@ -178,7 +178,7 @@ static Bit__JournalRecord *submitted(void)
     return &record;
 }
 
-/* The journal of the submission and this record. false: the record is larger than one may be. */
+/* Write a journal of a submission and this record. false if the record is too large. */
 static bool write_journal(const Bit__JournalRecord *record, struct fuzz_file *file)
 {
     uint8_t *first, *second, both[2 * (BIT_JOURNAL_RECORD_MAX + BIT_JOURNAL_HEADER_BYTES)];
@@ -197,7 +197,7 @@ static bool write_journal(const Bit__JournalRecord *record, struct fuzz_file *fi
     return true;
 }
 
-/* As it came: what the living daemon does behind writing it. Returns whether it may follow a submission. */
+/* Applies the record directly, as bitd does after writing it. Returns whether it is valid after a submission. */
 static bool check_alive(const Bit__JournalRecord *record)
 {
     struct bit_runner r;

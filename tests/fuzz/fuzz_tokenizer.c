@@ -1,7 +1,7 @@
 /*
- * The encoder against the definitions, word by word: added tokens by trying each content at each place, NFC by its
- * definition, GPT-2's pattern by trying its alternatives in order, and byte-pair encoding by looking for the best pair
- * again and again. Input: any bytes; those that are no UTF-8 become '?'.
+ * The encoder, compared with direct implementations of the definitions: added tokens by trying each content at each
+ * position, NFC by its definition, GPT-2's pattern by trying its alternatives in order, and byte-pair encoding by
+ * repeatedly searching for the best pair. Input: any bytes; those that are not UTF-8 become '?'.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -15,14 +15,14 @@
 #include "proto/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
-#define INPUT_MAX 200 /* the definitions are slow */
+#define INPUT_MAX 200 /* the direct implementations are slow */
 #define ROOM      (INPUT_MAX * 12)
 #define ADDED_MAX 32
 
 static struct {
     struct bit_tokenizer *tokenizer;
     struct bit_encoder *encoder;
-    json_t *json, *vocab, *ranks; /* the file; its model's vocabulary; "left right" -> rank */
+    json_t *json, *vocab, *ranks; /* the tokenizer file; its model's vocabulary; "left right" -> rank */
     struct added {
         const char *content;
         uint32_t id;
@@ -150,7 +150,7 @@ static size_t match_word(const uint8_t *s, size_t bytes, size_t at, int class)
     return end > begin ? end - at : 0;
 }
 
-/* "\s+(?!\S)": the longest run behind which stands no \S, by giving back a character at a time. */
+/* "\s+(?!\S)": the longest run that is not followed by \S, by backtracking one character at a time. */
 static size_t match_spaces(const uint8_t *s, size_t bytes, size_t at, bool look_ahead)
 {
     size_t ends[INPUT_MAX * 4], count = 0, end = at, step;
@@ -192,7 +192,7 @@ static void encode_plain(const uint8_t *s, size_t bytes, struct out *out)
     }
 }
 
-/* ---- form C */
+/* ---- NFC */
 
 static size_t decompose(uint32_t c, uint32_t *out)
 {

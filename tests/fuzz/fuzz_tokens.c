@@ -1,5 +1,5 @@
-/* A token file: the first byte chooses the context and the ids' width, the second the vocabulary; the rest is the file.
- * Every id that is handed out is below the vocabulary, and a file that is refused is named. */
+/* A token file: the first byte determines the context and the width of ids, the second the vocabulary; the rest is the
+ * file. Every id that is read is below the vocabulary, and an error names the file. */
 #include <stdlib.h>
 #include <string.h>
 

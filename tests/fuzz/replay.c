@@ -1,8 +1,8 @@
 /*
  * Runs a fuzz target on its corpus without libFuzzer.
  *     fuzz_frame CORPUS [RUNS [SEED]]
- * Every file as it is, then RUNS mutations. A run that fails is repeated by its seed, and its input is left in
- * fuzz-failed.bin where the program was started.
+ * Runs every file as it is, then RUNS mutations. SEED repeats a failed run. The failing input is written to
+ * fuzz-failed.bin in the working directory.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ struct input {
 static struct input corpus[FILES_MAX];
 static int corpus_count;
 
-/* What runs now, for the handler below. */
+/* The current input, for the signal handler below. */
 static const uint8_t *current;
 static size_t current_bytes;
 
@@ -43,7 +43,7 @@ static void leave_input(int signal_number)
     raise(signal_number);
 }
 
-/* The target sees a block of just this size, so that AddressSanitizer sees a read beyond it. */
+/* The target gets a block of exactly this size, so that AddressSanitizer detects a read beyond it. */
 static void run(const uint8_t *data, size_t bytes)
 {
     uint8_t *exact = malloc(bytes > 0 ? bytes : 1);
@@ -76,7 +76,7 @@ static int is_file(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* In the order of names, so that a seed means the same on every machine. */
+/* In order of names, so that a seed gives the same inputs on every machine. */
 static void load_all(const char *folder)
 {
     struct dirent **names;
@@ -124,7 +124,7 @@ static void erase(struct input *in, uint64_t *state)
     in->bytes -= some;
 }
 
-/* A piece of another file, or of this one, put in somewhere. */
+/* Insert a piece of a corpus file at a random position. */
 static void insert(struct input *in, uint64_t *state)
 {
     const struct input *from = &corpus[test_random(state) % (uint64_t)corpus_count];

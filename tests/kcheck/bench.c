@@ -1,6 +1,5 @@
-/* Times an operator at its KC_BENCH shapes: median and spread, the cost model's rate, and how many times as long the
- * reference and the peers take.
- */
+/* Times an operator at its KC_BENCH shapes: median and spread, the cost model's rate, and the times of the reference
+ * and the peers as multiples of ours. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,8 +13,8 @@
 #include "tests/kcheck/peer.h"
 
 #define SAMPLES_MAX 200
-#define BUDGET_S    0.6 /* of timed calls for one shape ... */
-#define SAMPLES_MIN 5   /* ... and at least so many */
+#define BUDGET_S    0.6 /* of timed calls per shape ... */
+#define SAMPLES_MIN 5   /* ... but at least this many calls */
 #define WARM_CALLS  2
 
 static const char *clock_name(int threads)
@@ -44,14 +43,14 @@ static int run_own(void *state)
     return call->k->op->run(&call->k->exec, call->args);
 }
 
-/* Ours and its peers take turns, so that whatever else the machine does meets all of them. */
+/* The operator and its peers alternate, so that other load on the machine affects all of them. */
 static int sample(struct kc *k, struct kc_peer_call *peers, const void *args)
 {
     struct own_call own = {k, args};
     double spent = 0, lap;
 
     for (int i = -WARM_CALLS; i < SAMPLES_MAX && (i < SAMPLES_MIN || spent < BUDGET_S); i++) {
-        const int at = BIT_MAX(i, 0); /* what warms up is written over */
+        const int at = BIT_MAX(i, 0); /* samples of warm-up calls are overwritten */
         if (time_one(k->exec.threads, run_own, &own, &k->samples[at]) < 0)
             return -1;
         lap = k->samples[at];
@@ -67,7 +66,7 @@ static int sample(struct kc *k, struct kc_peer_call *peers, const void *args)
     return 0;
 }
 
-/* The reference is timed by one call, which is warm enough for something a hundred times slower. */
+/* The reference is timed by one call: it is a hundred times slower, so warm-up does not matter. */
 static int sample_reference(struct kc *k, const void *args)
 {
     struct own_call own = {k, args};
@@ -102,9 +101,9 @@ static int by_size(const void *a, const void *b)
 }
 
 struct timing {
-    double median_s, low_s, high_s; /* a tenth of the calls took less than low, a tenth more than high */
+    double median_s, low_s, high_s; /* low and high: the 10th and 90th percentile */
     int samples;
-    double peer_s[KC_PEERS]; /* medians; NaN where there is none */
+    double peer_s[KC_PEERS]; /* medians; NaN: no such peer */
 };
 
 static double median_of(double *samples, int count)
@@ -151,7 +150,7 @@ static int time_variant(const struct kc_op *op, const struct kc_options *options
     return 0;
 }
 
-/* The dimension that work is linear in, by its name; -1 if it has none of these. */
+/* The index of a dimension in which the work is linear, found by its name; -1 if there is none. */
 static int linear_dim(const struct kc_op *op)
 {
     static const char *const names[] = {"batch", "rows", "m", "count"};
@@ -167,9 +166,9 @@ static int linear_dim(const struct kc_op *op)
     return -1;
 }
 
-#define REFERENCE_FLOPS 5e8 /* or so: a second */
+#define REFERENCE_FLOPS 5e8 /* about, per second */
 
-/* The reference at an eighth of that dimension or less, scaled up by the cost model. */
+/* The reference's time: measured with at most an eighth of that dimension, and scaled up by the cost model. */
 static double reference_s(const struct kc_op *op, const struct kc_options *options, const int64_t *dim)
 {
     int64_t small[KC_DIMS_MAX];
@@ -178,7 +177,7 @@ static double reference_s(const struct kc_op *op, const struct kc_options *optio
     struct timing t;
 
     if (!options->cpu || !options->reference)
-        return NAN; /* a processor's loops say nothing of a GPU, and keep it waiting */
+        return NAN; /* the reference runs on the processor: no measure for a GPU, and slow */
     memcpy(small, dim, sizeof small);
     op->cost(dim, &whole);
     if (shrunk >= 0)

@@ -1,4 +1,4 @@
-/* Guarded buffers, what they are filled with, and how outputs are compared. */
+/* Guarded buffers, their random values, and the comparison of outputs. */
 #include "tests/kcheck/buffers.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 #define LARGE_PAGE  ((size_t)2 << 20)
 #define GUARD_BYTES 256
 #define GUARD_BYTE  0xa5
-#define POISON_BYTE 0xff /* NaN as f32, f64 and bf16; -1 as a whole number */
+#define POISON_BYTE 0xff /* NaN as f32, f64 and bf16; -1 as an integer */
 
 size_t kc_type_bytes(enum kc_type type)
 {
@@ -42,7 +42,7 @@ static uint64_t digest(const void *data, size_t bytes)
     return h;
 }
 
-/* The stream of a buffer: its name and the seed, nothing else. */
+/* The random state of a buffer; depends only on its name and the seed. */
 static uint64_t stream(const struct kc *k, const char *name)
 {
     return digest(name, strlen(name)) ^ (k->options->seed * 0x9e3779b97f4a7c15u);
@@ -64,7 +64,7 @@ struct kc_buffer *kc_buffer_add(struct kc *k, const char *name, enum kc_type typ
 {
     const size_t size = kc_type_bytes(type), bytes = size * (size_t)count;
     struct kc_buffer *b = &k->set.buffers[k->set.count];
-    /* At every alignment that an element may have, but where the allocator's is wanted. */
+    /* Any alignment that its elements allow, unless aligned buffers are requested. */
     const size_t shift = k->aligned ? 0 : digest(name, strlen(name)) % 16 * size;
 
     BIT_ASSERT(k->set.count < KC_BUFFERS_MAX);
@@ -143,7 +143,7 @@ static void set_value(struct kc_buffer *b, int64_t i, double value)
     }
 }
 
-/* Nearly normal: the sum of four even 16-bit numbers, centred, in units of its deviation. Now and then an edge. */
+/* Nearly normal: the sum of four uniform 16-bit numbers, centred, divided by its deviation. Rarely a special value. */
 static double draw(uint64_t *state)
 {
     static const double edges[] = {0.0, -0.0, 1e-30, -1e-30, 1e-40, 0.5, -1.5, 4.0};
@@ -325,7 +325,7 @@ static bool same_bits(const struct kc_buffer *a, const struct kc_buffer *b, int6
     return memcmp(a->data + (size_t)i * size, b->data + (size_t)i * size, size) == 0;
 }
 
-/* Accepts when near, so that NaN never slips through: not from the variant, and not from the reference either. */
+/* The conditions are written so that NaN never passes, neither from the variant nor from the reference. */
 static bool is_near(const struct kc_buffer *want, const struct kc_buffer *got, int64_t i, double slack)
 {
     const double w = kc_value(want, i), g = kc_value(got, i), rounding = want->type == KC_BF16 ? 0x1p-7 : 0;

@@ -1,6 +1,6 @@
 /*
- * What this processor can do at most, measured where the operators are timed: the products that a thread can start in
- * registers, and the lines of memory that it can change.
+ * The highest rates of this processor, measured on the same threads as the operators: products of registers, and
+ * read-modify-write of memory lines.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -12,11 +12,11 @@
 
 #define PASSES       10
 #define ROUNDS       200000
-#define MEMORY_BYTES ((size_t)128 << 20) /* of each thread: past every cache */
+#define MEMORY_BYTES ((size_t)128 << 20) /* per thread: larger than every cache */
 #define LINE_BYTES   64
 
 #if defined(__x86_64__)
-/* 15 sums, so that none waits for itself. */
+/* 15 independent sums, so that no instruction waits for the previous one. */
 #define EACH_SUM(what)                                                                                                 \
     what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9) what(10) what(11) what(12)         \
         what(13) what(14)
@@ -44,17 +44,17 @@ DEFINE_PRODUCTS(dots_i8, "avx512f,avx512vnni", CLEAR, DOT_I8)
 DEFINE_PRODUCTS(wide_f32, "avx512f", CLEAR, WIDE_F32)
 DEFINE_PRODUCTS(short_f32, "avx2,fma", CLEAR, SHORT_F32)
 
-/* By element type; below AVX-512 everything is multiplied as f32. */
+/* By level and element type; below AVX-512 everything is multiplied as f32. */
 static const struct products {
     void (*run)(void);
-    double flops; /* of an instruction */
+    double flops; /* per instruction */
 } products[][3] = {
     [BIT_ISA_BASE] = {{NULL, 0}, {NULL, 0}, {NULL, 0}},
     [BIT_ISA_AVX2] = {[BIT_F32] = {short_f32, 16}, [BIT_BF16] = {short_f32, 16}, [BIT_I8] = {short_f32, 16}},
     [BIT_ISA_AVX512] = {[BIT_F32] = {wide_f32, 32}, [BIT_BF16] = {dots_bf16, 64}, [BIT_I8] = {dots_i8, 128}},
 };
 
-/* Of all threads; the fastest pass. */
+/* Operations per second of all threads together, in the fastest pass. */
 static double multiply_rate(const struct bit_exec *exec, enum bit_dtype dtype)
 {
     const struct products *p = &products[exec->isa][dtype];
@@ -83,7 +83,7 @@ static void change_lines(uint8_t *memory)
         memory[i]++;
 }
 
-/* Read and written alike, which is the most that memory moves. */
+/* Bytes per second, read and written in equal parts, which is the fastest mix. */
 static double move_rate(const struct bit_exec *exec)
 {
     uint8_t *memory = kc_block(MEMORY_BYTES * (size_t)exec->threads);
@@ -103,7 +103,7 @@ static double move_rate(const struct bit_exec *exec)
 
 static struct ceilings {
     bool measured;
-    double multiply[3], move; /* a second */
+    double multiply[3], move; /* per second */
 } ceilings;
 
 static const struct ceilings *measure(const struct bit_exec *exec)

@@ -1,4 +1,4 @@
-/* AdamW, the squared norm and the factor that clips it. */
+/* AdamW, the squared norm and the clipping factor. */
 #include <math.h>
 
 #include "kernels/adamw.h"
@@ -7,13 +7,14 @@
 #include "tests/kcheck/kcheck.h"
 
 /*
- * m and v are two products and a sum each: three roundings, which cancel where the terms do, so the bound is of the
- * largest. p moves by at most a few times lr; that step is good to a few 2^-24 of itself and of p.
+ * m and v are two products and a sum each: three roundings. The terms may cancel, so the bound is relative to the
+ * largest value. p moves by at most a few times lr; that step is accurate to a few 2^-24 of itself and of p.
  */
 #define MOMENT_ERROR ((struct kc_near){.rel = 3e-7, .abs = 1e-12, .of_max = 2e-7})
 
-/* Rounded stochastically, a value that both sides have to a few 2^-24 may be the one neighbour here and the other there.
- * With EXACT terms, which no order of rounding changes, both are the same bits: every random number is checked. */
+/* Both sides' values differ by a few 2^-24 before stochastic rounding, so they may be rounded to different neighbours.
+ * EXACT terms do not depend on the order of rounding, so the results have the same bits: this checks every random
+ * number. */
 #define ROUNDED_ERROR ((struct kc_near){.rel = 0x1p-8 + 3e-7, .abs = 1e-12, .of_max = 2e-7})
 
 enum scale { CLIPPED, NO_SCALE, SCALE_NAN, EXACT };
@@ -28,7 +29,7 @@ static void make_positive(void *v, enum bit_dtype dtype, int64_t count)
     }
 }
 
-/* Eight bits of each, so that halves, squares and their sums are what f32 holds. */
+/* Values of eight significant bits, so that halves, squares and their sums are exact in f32. */
 static const float *exact_gradient(struct kc *k, int64_t count)
 {
     const bit_bf16 *from = kc_in(k, "g of bf16", BIT_BF16, count, 0.1);
@@ -66,7 +67,7 @@ static int check_adamw(struct kc *k, const int64_t *dim)
         .first = dim[5],
     };
 
-    *grad_scale = scale == SCALE_NAN ? NAN : 0.37; /* NaN: nothing may change */
+    *grad_scale = scale == SCALE_NAN ? NAN : 0.37; /* NaN: the operator must change nothing */
     make_positive(v, moments, count);
     return kc_call(k, &args);
 }
@@ -77,7 +78,7 @@ static void cost_adamw(const int64_t *dim, struct kc_cost *out)
     out->flops = 0;
 }
 
-/* The element at which the high half of its number comes to be 1, inside a vector of any width. */
+/* A first index such that element 493's index is 2^32: the high half changes inside a SIMD vector of any width. */
 #define ACROSS (((int64_t)1 << 32) - 493)
 
 static const struct kc_shape adamw_shapes[] = {

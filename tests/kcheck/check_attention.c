@@ -19,7 +19,7 @@ static struct kc_near near_for(enum bit_dtype dtype)
     return KC_OF_MAX(dtype == BIT_F32 ? OF_MAX_F32 : OF_MAX_BF16, 0);
 }
 
-/* Tensor cores drop the bits that do not fit as they add up products: a few units of 2^-23 of the sum of magnitudes. */
+/* Tensor cores truncate sums of products: an error of a few units of 2^-23 of the sum of magnitudes. */
 static struct kc_near lse_near_for(enum bit_dtype dtype)
 {
     return dtype == BIT_F32 ? KC_NEAR(2e-6, 2e-6) : KC_NEAR(2e-6, 2e-5);
@@ -170,7 +170,8 @@ KC_WAY(attention_backward_own, attention_backward, DIM_NAMES, shapes, check_atte
        cost_attention_backward, KC_DETERMINISTIC | KC_COSTLY | KC_DEVICE_ONLY)
 
 #if BIT_HAVE_CUDNN
-/* What cuDNN must take: not taking it is a failure, where the ways above would quietly be our own kernels twice. */
+/* Shapes that cuDNN must accept. Its refusal is a failure here, while the ways above would silently run our own kernels
+ * twice. */
 static const struct kc_shape cudnn_shapes[] = {
     {KC_QUICK, {1, 128, 2, 32, BIT_BF16}},   {KC_QUICK, {2, 256, 3, 64, BIT_BF16}},
     {KC_QUICK, {1, 384, 2, 128, BIT_BF16}},  {KC_QUICK, {8, 128, 1, 80, BIT_BF16}},

@@ -1,17 +1,17 @@
-/* Causal attention over sequences that share beginnings. */
+/* Causal attention over sequences with shared prefixes. */
 #include "kernels/attention_branches.h"
 #include "proto/check.h"
 #include "tests/kcheck/kcheck.h"
 
-/* As attention's (check_attention.c): the same arithmetic over the same number of keys. */
+/* As in check_attention.c: the same arithmetic over the same number of keys. */
 static struct kc_near near_for(enum bit_dtype dtype)
 {
     return KC_OF_MAX(dtype == BIT_F32 ? 2e-5 : 0x1p-6, 0);
 }
 
-/* dim: families, rows of a trunk, branches on it, rows of the longest branch. A family's trunk comes first, a sequence
- * by itself, and then its branches, each of another length; every second family's trunk is a row shorter, so that
- * ranges begin anywhere. Returns how many rows there are; branches may be NULL. */
+/* dim: families, rows of a trunk, branches per trunk, rows of the longest branch. Each family is its trunk, which is a
+ * sequence, too, and then its branches, each of another length. Every second trunk is a row shorter, so that ranges
+ * begin at any offset. Returns the number of rows; branches may be NULL. */
 static int64_t lay_families(const int64_t *dim, struct bit_branch *branches)
 {
     int64_t row = 0;
@@ -53,7 +53,7 @@ static int check_attention_branches(struct kc *k, const int64_t *dim)
     return kc_call(k, &args);
 }
 
-/* Two products over what each row sees. */
+/* Two products over the keys that each row sees. */
 static void cost_attention_branches(const int64_t *dim, struct kc_cost *out)
 {
     const double trunk = (double)dim[1], branch = (double)dim[3];

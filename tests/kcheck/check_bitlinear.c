@@ -6,8 +6,8 @@
 #include "proto/check.h"
 #include "tests/kcheck/peer.h"
 
-/* Uneven segments whose ends fall inside vectors and words; even ones where a model's shapes are timed, for a library
- * may take a slower way for ends that are not aligned. Scales that are no powers of two. */
+/* Uneven segments, whose ends fall inside vectors and words. For the timed shapes of models they are even, because a
+ * library may be slower with unaligned ends. The scales are not powers of two. */
 static struct bit_segments segments(struct kc *k, int64_t m, int64_t n, int64_t count)
 {
     static const float scales[BIT_SEGMENTS_MAX] = {31.7f, 9.3f, 55.1f};
@@ -38,7 +38,7 @@ static void *activations(struct kc *k, enum bit_dtype dtype, int64_t count)
     return dtype == BIT_I8 ? kc_in_whole(k, "q", KC_I8, count, -128, 127) : kc_in(k, "q", dtype, count, 40);
 }
 
-/* Blends: as check_matmul.c derives, for activations of 40 over scales of 9 and 3. */
+/* Blends: the bound of check_matmul.c, for activations of order 40 divided by scales of at least 9 and 3. */
 static struct kc_near forward_near(enum bit_dtype dtype, int64_t k)
 {
     return dtype == BIT_I8 ? KC_EXACT : KC_NEAR(1e-6, (double)k * 0x1p-22 * 40 / 27);
@@ -83,7 +83,7 @@ static const struct kc_shape forward_shapes[] = {
     {KC_QUICK, {1, 1, 1, 1, BIT_I8, BIT_F32, 0}},
     {KC_QUICK, {0, 5, 4, 1, BIT_I8, BIT_F32, 0}},
     {KC_QUICK, {7, 65, 64, 1, BIT_I8, BIT_F32, 0}},
-    {KC_QUICK, {13, 200, 63, 3, BIT_I8, BIT_F32, 1}}, /* k no multiple of a word */
+    {KC_QUICK, {13, 200, 63, 3, BIT_I8, BIT_F32, 1}}, /* k is no multiple of a word */
     {KC_QUICK, {13, 200, 61, 2, BIT_I8, BIT_BF16, 0}},
     {KC_QUICK, {100, 130, 1028, 3, BIT_I8, BIT_BF16, 0}},
     {KC_QUICK, {5, 70, 17000, 1, BIT_I8, BIT_F32, 1}}, /* partial sums kept */
@@ -100,8 +100,8 @@ static const struct kc_shape forward_shapes[] = {
     {KC_BENCH, {2048, 2048, 256, 1, BIT_I8, BIT_BF16, 0}},
     {KC_BENCH, {2048, 256, 1024, 1, BIT_I8, BIT_F32, 1}},
     {KC_LARGE, {2048, 2048, 2048, 1, BIT_I8, BIT_BF16, 0}},
-    /* of Hopper's tiles, 128 x 256 x 128: parts of one on every side, segments that end within one, more of them than
-     * multiprocessors; and the products of OLMo-1B at micro-batch 8 */
+    /* for Hopper's tiles, 128 x 256 x 128: partial tiles on every side, segments that end inside a tile, more tiles
+     * than multiprocessors; and the products of OLMo-1B at micro-batch 8 */
     {KC_QUICK, {300, 520, 528, 3, BIT_I8, BIT_BF16, 0}},
     {KC_QUICK, {300, 516, 528, 3, BIT_I8, BIT_F32, KC_ADDEND_APART}},
     {KC_QUICK, {128, 256, 128, 1, BIT_I8, BIT_BF16, 0}},
@@ -118,7 +118,7 @@ KC_OP(bitlinear, "m n k segments qw:t y:t addend", forward_shapes, check_bitline
       .peers = {[KC_PEER_BF16] = kc_bf16_forward})
 
 #if BIT_HAVE_CUDA
-/* On Hopper too: what older GPUs run. */
+/* The kernel of older GPUs, checked on Hopper, too. */
 static const struct kc_shape older_shapes[] = {
     {KC_QUICK, {300, 520, 528, 3, BIT_I8, BIT_BF16, 0}},
     {KC_QUICK, {129, 264, 2064, 2, BIT_I8, BIT_F32, KC_ADDEND_IN_PLACE}},

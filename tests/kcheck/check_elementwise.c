@@ -1,4 +1,4 @@
-/* SwiGLU, casts, rotary positions and the embedding: operators whose outputs each depend on a few inputs. */
+/* SwiGLU, casts, rotary positions and the embedding: operators whose every output depends on a few inputs. */
 #include "kernels/cast.h"
 #include "kernels/embed.h"
 #include "kernels/rope.h"
@@ -6,8 +6,8 @@
 #include "proto/check.h"
 #include "tests/kcheck/kcheck.h"
 
-/* The exponential is good to 1e-7, and a handful of f32 roundings of 6e-8 follow. 1 - s of a sigmoid near one cancels,
- * but is multiplied by at most the gate: hence the absolute part. */
+/* The exponential is accurate to 1e-7, and a few f32 roundings of 6e-8 follow. 1 - s of a sigmoid near one cancels, but
+ * is multiplied by at most the gate: hence the absolute part. */
 #define FEW_ROUNDINGS KC_NEAR(1e-6, 1e-6)
 
 static double float_bytes(int64_t dtype)
@@ -48,7 +48,7 @@ static int check_swiglu_backward(struct kc *k, const int64_t *dim)
 {
     const int64_t rows = dim[0], cols = dim[1];
     const enum bit_dtype dtype = (enum bit_dtype)dim[2];
-    /* In place: the gradient replaces what it is the gradient of. */
+    /* In place: the gradient overwrites ug. */
     void *ug = dim[4] ? kc_inout(k, "ug", dtype, rows * 2 * cols, 3, KC_NEAR(2e-6, 4e-6))
                       : kc_in(k, "ug", dtype, rows * 2 * cols, 3);
     const struct bit_swiglu_backward_args args = {
@@ -89,7 +89,7 @@ static int check_cast(struct kc *k, const int64_t *dim)
 {
     const enum bit_dtype y_dtype = (enum bit_dtype)dim[2];
     const int accumulate = (int)dim[4];
-    /* One product and one sum, rounded once by the reference and at most twice here; exact where the scale is 1. */
+    /* One product and one sum, rounded once by the reference and at most twice here; exact if the scale is 1. */
     const bool exact = dim[3] == 1 && !accumulate;
     const struct kc_near near = exact ? KC_EXACT_NORMAL : KC_NEAR(0x1p-22, 0x1p-22);
     const struct bit_cast_args args = {
@@ -145,7 +145,7 @@ static int check_rope(struct kc *k, const int64_t *dim)
 
 static void cost_rope(const int64_t *dim, struct kc_cost *out)
 {
-    const double parts = dim[5] > 0 ? 3 : 2; /* v is touched by the clamp alone */
+    const double parts = dim[5] > 0 ? 3 : 2; /* only the clamp changes v */
 
     out->bytes = 2 * parts * (double)(dim[0] * dim[1] * dim[2] * dim[3]) * float_bytes(dim[4]);
     out->flops = 0;
@@ -177,7 +177,7 @@ static int check_rope_backward(struct kc *k, const int64_t *dim)
         .mask = dim[5] > 0 ? kc_in_whole(k, "mask", KC_U8, (count + 7) / 8, 0, 255) : NULL,
     };
 
-    if (args.mask != NULL && count % 8 != 0) /* no bits beyond the last element, as the forward pass leaves it */
+    if (args.mask != NULL && count % 8 != 0) /* clears the bits after the last element, as the forward pass does */
         ((uint8_t *)(uintptr_t)args.mask)[count / 8] &= (uint8_t)((1u << (count % 8)) - 1);
     bit_rope_table(dim[1], dim[3], 10000, table);
     return kc_call(k, &args);
@@ -208,7 +208,7 @@ static void cost_embed(const int64_t *dim, struct kc_cost *out)
     out->flops = 0;
 }
 
-/* y is what comes out of the embedding, and dy what comes back to it. */
+/* y is the embedding's output, dy its gradient. */
 static const struct kc_shape embed_shapes[] = {
     {KC_QUICK, {0, 8, 3, BIT_F32, BIT_F32}},
     {KC_QUICK, {1, 1, 1, BIT_F32, BIT_F32}},

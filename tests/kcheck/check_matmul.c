@@ -3,8 +3,8 @@
 #include "tests/kcheck/peer.h"
 
 /*
- * Terms a b are of order one. Each of k additions in f32 is off by up to 2^-24 of a partial sum of order sqrt(k), in
- * either direction: k 2^-24 in all, taken four times for the tails. Products of bf16 are exact.
+ * Terms a b are of order one. Each of k additions in f32 has an error of up to 2^-24 of a partial sum of order sqrt(k),
+ * in either direction: k 2^-24 in all, multiplied by four for the tails. Products of bf16 are exact.
  */
 static struct kc_near sum_near(int64_t k)
 {
@@ -42,9 +42,9 @@ static void cost_matmul(const int64_t *dim, struct kc_cost *out)
     out->multiplied = (enum bit_dtype)dim[4];
 }
 
-/* Edges of a tile (6 or 12 rows; 8, 16, 64 columns), of a word of k (odd k), of a run (1024 in bf16, 512 in f32), of a
- * block; then the products of a 20M model (width 256, up and gate 2048, 1024 rows of its head at a time) and of
- * OLMo-1B (width 2048). */
+/* Shapes at the edges of a tile (6 or 12 rows; 8, 16, 64 columns), of a word of k (odd k), of a run (1024 in bf16, 512
+ * in f32), of a block; then the products of a 20M model (width 256, up and gate 2048, 1024 rows of its head at a time)
+ * and of OLMo-1B (width 2048). */
 static const struct kc_shape shapes[] = {
     {KC_QUICK, {BIT_MATMUL_NT, 1, 1, 1, BIT_F32, BIT_F32, 0}},
     {KC_QUICK, {BIT_MATMUL_NT, 1, 1, 1, BIT_BF16, BIT_BF16, 0}},
@@ -63,7 +63,7 @@ static const struct kc_shape shapes[] = {
     {KC_QUICK, {BIT_MATMUL_TN, 200, 100, 513, BIT_F32, BIT_F32, 1}},
     {KC_QUICK, {BIT_MATMUL_NT, 20, 70, 8200, BIT_BF16, BIT_BF16, 0}}, /* partial sums kept */
     {KC_QUICK, {BIT_MATMUL_NN, 20, 70, 5000, BIT_F32, BIT_BF16, 0}},
-    {KC_QUICK, {BIT_MATMUL_NT, 13, 70, 1100, BIT_BF16, BIT_F32, KC_ADDEND_APART}}, /* two runs: one adds, one sums */
+    {KC_QUICK, {BIT_MATMUL_NT, 13, 70, 1100, BIT_BF16, BIT_F32, KC_ADDEND_APART}}, /* two runs of k */
     {KC_QUICK, {BIT_MATMUL_TN, 13, 17, 31, BIT_F32, BIT_F32, KC_ADDEND_APART}},
     {KC_QUICK, {BIT_MATMUL_NN, 3, 5, 0, BIT_BF16, BIT_F32, KC_ADDEND_APART}},
     {KC_QUICK, {BIT_MATMUL_NT, 7, 65, 33, BIT_BF16, BIT_BF16, KC_ADDEND_APART}}, /* a residual stream of bf16 */
@@ -71,7 +71,7 @@ static const struct kc_shape shapes[] = {
     {KC_QUICK, {BIT_MATMUL_NT, 100, 136, 1088, BIT_BF16, BIT_BF16, KC_ADDEND_APART}},
     {KC_QUICK, {BIT_MATMUL_NT, 20, 70, 8200, BIT_BF16, BIT_BF16, KC_ADDEND_APART}}, /* partial sums kept */
     {KC_QUICK, {BIT_MATMUL_NN, 3, 5, 0, BIT_BF16, BIT_BF16, KC_ADDEND_APART}},
-    {KC_FULL, {BIT_MATMUL_NT, 1100, 600, 8200, BIT_BF16, BIT_BF16, 0}}, /* and more rows than their scratch holds */
+    {KC_FULL, {BIT_MATMUL_NT, 1100, 600, 8200, BIT_BF16, BIT_BF16, 0}}, /* and more rows than their scratch has */
     {KC_FULL, {BIT_MATMUL_NT, 200, 2100, 256, BIT_BF16, BIT_F32, 0}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 768, 256, BIT_BF16, BIT_BF16, 0}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 2048, 256, BIT_BF16, BIT_BF16, 0}},
@@ -93,7 +93,7 @@ static const struct kc_shape shapes[] = {
     {KC_LARGE, {BIT_MATMUL_TN, 2048, 2048, 2048, BIT_BF16, BIT_F32, 1}},
     {KC_BENCH, {BIT_MATMUL_NT, 2048, 2048, 256, BIT_F32, BIT_F32, 0}},
     {KC_QUICK, {BIT_MATMUL_NT, 300, 520, 272, BIT_BF16, BIT_BF16, 0}},
-    {KC_QUICK, {BIT_MATMUL_TN, 136, 264, 2048, BIT_BF16, BIT_F32, KC_ADDEND_IN_PLACE}}, /* few tiles, much to sum */
+    {KC_QUICK, {BIT_MATMUL_TN, 136, 264, 2048, BIT_BF16, BIT_F32, KC_ADDEND_IN_PLACE}}, /* few tiles, long sums */
     {KC_HUGE, {BIT_MATMUL_NT, 16384, 6144, 2048, BIT_BF16, BIT_BF16, 0}},
     {KC_HUGE, {BIT_MATMUL_NT, 16384, 2048, 2048, BIT_BF16, BIT_F32, KC_ADDEND_APART}},
     {KC_HUGE, {BIT_MATMUL_NT, 16384, 16384, 2048, BIT_BF16, BIT_BF16, 0}},

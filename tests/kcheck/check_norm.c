@@ -4,9 +4,10 @@
 #include "tests/kcheck/kcheck.h"
 
 /*
- * Sums of C terms in f32, in any order of vector lanes, are off by at most about sqrt(C) 2^-24 of the sum of magnitudes
- * (rounding errors are independent), less than 2^-17 for C = 8192; mean and deviation carry that to y, whose values are
- * of order one. 4e-6 is 2^-18. The gradient's three terms are of order one too, and may cancel entirely (two columns).
+ * Sums of C terms in f32, in any order of vector lanes, have an error of at most about sqrt(C) 2^-24 of the sum of
+ * magnitudes (rounding errors are independent), less than 2^-17 for C = 8192. Mean and deviation pass it on to y, whose
+ * values are of order one. 4e-6 is 2^-18. The gradient's three terms are of order one, too, and may cancel entirely
+ * (two columns).
  */
 #define SUM_ERROR 4e-6
 
@@ -61,7 +62,8 @@ static const struct kc_shape norm_shapes[] = {
 };
 KC_OP(norm, "rows cols kind x:t y:t statistics", norm_shapes, check_norm, cost_norm, KC_DETERMINISTIC)
 
-/* The operand once more: quantise's scales of rows whose values are of order one, which clamp some of them. */
+/* The operand that the backward pass recomputes. Its scales are as quantise's for rows with values of order one; they
+ * clamp some of the values. */
 static struct bit_operand operand_again(struct kc *k, const int64_t *dim)
 {
     const enum bit_dtype dtype = (enum bit_dtype)dim[8];
@@ -110,7 +112,7 @@ static int check_norm_backward(struct kc *k, const int64_t *dim)
         .x_dtype = x_dtype,
         .mean = forward.kind == BIT_NORM_LAYER ? forward.mean : NULL,
         .rstd = forward.kind == BIT_NORM_NONE ? NULL : forward.rstd,
-        .var_factor = 1.25f, /* 1 is a single norm's */
+        .var_factor = 1.25f, /* a single norm has 1 */
         .dy = in_place ? dx : kc_in(k, "dy", (enum bit_dtype)dim[4], rows * cols, 1),
         .dy_dtype = (enum bit_dtype)dim[4],
         .dx = dx,
@@ -135,8 +137,8 @@ static void cost_norm_backward(const int64_t *dim, struct kc_cost *out)
     out->flops = 0;
 }
 
-/* accumulate: 0 overwrites, 1 adds, 2 writes over dy, 3 over x. copy and operand: their dtypes, or -1. eighths: the
- * operand's strength, or 0 for the normed row itself. */
+/* accumulate: 0 overwrites dx, 1 adds to dx, 2 overwrites dy, 3 overwrites x. copy and operand: their dtypes, or -1.
+ * eighths: the operand's strength, or 0 for the normed row itself. */
 static const struct kc_shape backward_shapes[] = {
     {KC_QUICK, {1, 2, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 0, -1, -1, 0}},
     {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_F32, BIT_BF16, BIT_F32, 1, BIT_BF16, -1, 0}},
@@ -150,7 +152,7 @@ static const struct kc_shape backward_shapes[] = {
     {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_F32, BIT_F32, BIT_F32, 1, BIT_F32, -1, 0}},
     {KC_QUICK, {3, 8192, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, -1, 0}},
     {KC_QUICK, {3, 8200, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 2, -1, -1, 0}},
-    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 1, -1, -1, 0}}, /* onto a stream of bf16 */
+    {KC_QUICK, {5, 17, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 1, -1, -1, 0}}, /* a residual stream of bf16 */
     {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 1, -1, -1, 0}},
     {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 1, -1, BIT_BF16, 0}},
     {KC_QUICK, {5, 2048, BIT_NORM_LAYER, BIT_BF16, BIT_BF16, BIT_BF16, 3, -1, -1, 0}},

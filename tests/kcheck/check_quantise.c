@@ -2,12 +2,12 @@
 #include "kernels/quantise.h"
 #include "tests/kcheck/kcheck.h"
 
-#define STATISTIC_ERROR 0x1p-20 /* the contract's, of mean, rstd and scale */
+#define STATISTIC_ERROR 0x1p-20 /* the contract's bound for mean, rstd and scale */
 
 /*
- * Codes are exact where no sum of floats comes before them; otherwise u is off by 2^-19 of itself or so, and a code by
- * one where that crosses a half (tests/unit/kernels/test_quantise.c checks that it crosses one). A blend is off by what
- * u is.
+ * Codes are exact if no sum of floats precedes them. Otherwise u has a relative error of about 2^-19, and a code may
+ * differ by one where u is that near to a half (tests/unit/kernels/test_quantise.c checks that it is). A blend has u's
+ * error.
  */
 static struct kc_near code_near(const int64_t *dim)
 {
@@ -19,7 +19,7 @@ static struct kc_near code_near(const int64_t *dim)
     return exact ? KC_NEAR(1e-6, 1e-5) : KC_NEAR(8e-6, (double)dim[6] / 8 + 1e-4);
 }
 
-/* What codes stand for has the bits that the codes have; where a code may differ by one, it is off by its step. */
+/* The operand is exact if the codes are; where a code may differ by one, the operand may differ by a code's step. */
 static struct kc_near operand_near(const int64_t *dim)
 {
     const enum bit_dtype dtype = (enum bit_dtype)dim[7];
@@ -40,7 +40,7 @@ static int check_quantise(struct kc *k, const int64_t *dim)
         .rows = rows,
         .cols = cols,
         .kind = (enum bit_norm_kind)dim[2],
-        .var_factor = 1.25f, /* 1 is a single norm's */
+        .var_factor = 1.25f, /* a single norm has 1 */
         .norm_eps = 1e-5f,
         .measure = (enum bit_measure)dim[3],
         .levels = dim[3] == BIT_MEASURE_ABSMAX ? 128 : 30,
@@ -69,7 +69,7 @@ static void cost_quantise(const int64_t *dim, struct kc_cost *out)
     out->flops = 0;
 }
 
-/* eighths: the strength in eighths, or 1 for all of it. operand: its dtype, or -1. */
+/* eighths: the strength in eighths, or 1 for full strength. operand: its dtype, or -1. */
 static const struct kc_shape shapes[] = {
     {KC_QUICK, {0, 8, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 1, -1}},
     {KC_QUICK, {3, 1, BIT_NORM_NONE, BIT_MEASURE_ABSMAX, BIT_F32, BIT_I8, 1, -1}},

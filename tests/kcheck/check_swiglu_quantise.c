@@ -1,13 +1,13 @@
-/* SwiGLU to codes and back. */
+/* SwiGLU with quantised output, and its gradient. */
 #include "kernels/norm.h"
 #include "kernels/swiglu.h"
 #include "kernels/swiglu_quantise.h"
 #include "tests/kcheck/kcheck.h"
 
 /*
- * y is of order ten. Where it is rounded to bf16, one that lies near the middle of two may go to the other: 2^-8 of
- * itself. Codes follow by at most one (127 of it, and of the maximum), the statistics by as much as y. In f32 y is good
- * to a few 2^-24, and the sums of check_norm.c are what is left.
+ * y is of order ten. In bf16, a y near the middle of two bf16 values may be rounded to either: an error of 2^-8 of
+ * itself. A code then differs by at most one (127 times that error, once of y and once of the maximum), the statistics
+ * by as much as y. In f32 y is accurate to a few 2^-24, so the errors of check_norm.c's sums remain.
  */
 static double y_error(int64_t dtype)
 {
@@ -21,9 +21,11 @@ static int check_swiglu_quantise(struct kc *k, const int64_t *dim)
     const struct kc_near statistic = KC_NEAR(2 * y_error(dim[4]), 10 * y_error(dim[4]));
     const int normed = dim[2] != BIT_NORM_NONE;
     const enum bit_dtype q = (enum bit_dtype)dim[5];
-    /* a blend is u moved by a part of at most one code, and u is off by what n and scale are */
+    /* a blend is u plus strength times (code - u); the code differs by at most one, and u has the errors of n and
+     * scale */
     const struct kc_near near = q == BIT_I8 ? KC_NEAR(0, 1) : KC_NEAR(8 * y_error(dim[4]), (double)dim[6] / 8 + 0.1);
-    /* a code's step is 1 / scale: a part of the row's largest, which is of order ten, or of one once it is normed */
+    /* a code's step is 1 / scale: a fraction of the row's largest value, which is of order ten, or one after the
+     * norm */
     const struct kc_near operand = KC_NEAR(2 * y_error(dim[4]), 10 * y_error(dim[4]) + (normed ? 1.0 / 8 : 2));
     const struct bit_swiglu_quantise_args args = {
         .rows = rows,
@@ -86,7 +88,7 @@ static const struct kc_shape forward_shapes[] = {
 KC_OP(swiglu_quantise, "rows cols kind measure dtype:t q:t eighths operand", forward_shapes, check_swiglu_quantise,
       cost_swiglu_quantise, KC_DETERMINISTIC)
 
-/* What the forward pass leaves: mean and rstd of y's rows. */
+/* Computes what the forward pass saves: mean and rstd of y's rows. */
 static int prepare(struct kc *k, const int64_t *dim, const void *ug, float *mean, float *rstd)
 {
     const enum bit_dtype dtype = (enum bit_dtype)dim[3];
@@ -102,8 +104,8 @@ static int prepare(struct kc *k, const int64_t *dim, const void *ug, float *mean
 }
 
 /*
- * The operand once more: of the statistics that both sides are given, but of a y that each computes. u moves by y's
- * error times scale, over a half to another code; that is one step of 1 / scale.
+ * The operand that the backward pass recomputes: both sides get the same statistics, but each computes y. u differs by
+ * y's error times scale, which may change the code, and so the operand by a step of 1 / scale.
  */
 static struct bit_operand operand_again(struct kc *k, const int64_t *dim)
 {
@@ -126,8 +128,8 @@ static int check_swiglu_norm_backward(struct kc *k, const int64_t *dim)
     const int64_t rows = dim[0], cols = dim[1];
     const enum bit_dtype dtype = (enum bit_dtype)dim[3];
 
-    /* dy = rstd (dn - mean(dn) - xhat mean(dn xhat)) is off by y's error in xhat, where a row's mean is small, and by
-     * one of its own roundings; up and silu, of order ten, multiply it. */
+    /* dy = rstd (dn - mean(dn) - xhat mean(dn xhat)) has y's error in xhat, where a row's mean is small, and one
+     * rounding of its own; it is multiplied by up and silu, which are of order ten. */
     const struct kc_near near = dtype == BIT_BF16 ? KC_NEAR(0x1p-7, 4e-3) : KC_NEAR(8e-6, 5e-5);
     const int normed = dim[2] != BIT_NORM_NONE;
     void *ug = dim[4] ? kc_inout(k, "ug", dtype, rows * 2 * cols, 3, near) : kc_in(k, "ug", dtype, rows * 2 * cols, 3);

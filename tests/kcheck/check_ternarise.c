@@ -1,4 +1,4 @@
-/* Weights to codes, and their measures. */
+/* Ternary codes of weights, and the measures of their scales. */
 #include "kernels/pack_codes.h"
 #include "kernels/ternarise.h"
 #include "kernels/weight_measure.h"
@@ -40,7 +40,7 @@ static int check_histogram(struct kc *k, const int64_t *dim)
         .counts = kc_sum(k, "counts", KC_U32, BIT_HISTOGRAM_BINS, KC_EXACT),
     };
 
-    *upper = 0x3c60; /* about 0.0137, near the median of these */
+    *upper = 0x3c60; /* about 0.0137, near the median of these weights */
     return kc_call(k, &args);
 }
 
@@ -181,7 +181,7 @@ static const struct kc_shape pack_shapes[] = {
 };
 KC_OP(pack_codes, "count flips", pack_shapes, check_pack, cost_pack, KC_DETERMINISTIC)
 
-/* Random bytes, so that some hold what is no code; those are compared by their number alone. */
+/* dim[1]: random bytes, some with invalid codes. Then only the number of invalid codes is compared. */
 static int check_unpack(struct kc *k, const int64_t *dim)
 {
     const int64_t count = dim[0], bytes = (count + 3) / 4;

@@ -1,4 +1,4 @@
-/* A matrix turned. */
+/* The transposition of a matrix. */
 #include "kernels/transpose.h"
 #include "tests/kcheck/kcheck.h"
 

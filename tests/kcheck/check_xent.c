@@ -6,9 +6,9 @@
 #include "tests/kcheck/kcheck.h"
 
 /*
- * The sum of V exponentials, each good to 3e-7 and added in f32 over at least V/64 terms a lane, is within 2e-6 of
- * itself, and so is its logarithm; the maximum that is added rounds to 2^-24 of itself. Each gradient carries the sum's
- * error and its own exponential's, whose argument of up to 20 has an error of 20 2^-24.
+ * The sum of V exponentials, each accurate to 3e-7 and added in f32 over at least V/64 terms per lane, has a relative
+ * error of at most 2e-6, and so has its logarithm; adding the maximum rounds to 2^-24 of itself. Each gradient has the
+ * sum's error and that of its own exponential, whose argument of up to 20 has an error of 20 2^-24.
  */
 #define LOSS_ERROR KC_NEAR(4e-6, 4e-6)
 
@@ -20,7 +20,7 @@ static void fill_targets(int32_t *target, const uint32_t *drawn, int64_t rows, i
         target[1] = (int32_t)vocab - 1;
 }
 
-/* grad: 0 none, 1 apart, 2 in place */
+/* dim[4]: 0 no gradient, 1 a separate one, 2 in place of the logits */
 static int check_xent(struct kc *k, const int64_t *dim)
 {
     const int64_t rows = dim[0], vocab = dim[1];
@@ -91,7 +91,7 @@ static const struct kc_shape targets_shapes[] = {
 };
 KC_OP(targets, "batch time", targets_shapes, check_targets, cost_targets, KC_DETERMINISTIC)
 
-/* The order is the contract's: exact. What was there before stays in. */
+/* Exact, since the contract fixes the order. The operator adds to the value that is there before. */
 static int check_sum(struct kc *k, const int64_t *dim)
 {
     const struct bit_sum_args args = {

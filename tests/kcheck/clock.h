@@ -1,10 +1,10 @@
-/* The clock that processors are timed by. */
+/* The clock for times on the processor. */
 #ifndef BIT_TESTS_KCHECK_CLOCK_H
 #define BIT_TESTS_KCHECK_CLOCK_H
 
 #include <time.h>
 
-/* One thread is timed by what it got of the processor: other programs take that much less of it. */
+/* One thread is timed by its own CPU time, which other programs disturb less. */
 static inline double kc_now_s(int threads)
 {
     struct timespec t;

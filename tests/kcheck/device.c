@@ -20,7 +20,7 @@ const struct bit_exec *kc_device_exec(FILE *complain)
     if (!looked) {
         looked = true;
         found = bit_exec_init(&device, BIT_BACKEND_CUDA, 1, 0) >= 0;
-        device.deterministic = true; /* what is compared bit by bit must be */
+        device.deterministic = true; /* results are compared bit by bit */
         if (!found && complain != NULL)
             fprintf(complain, "kcheck: the GPU's variants are left out: %s\n", bit_fail_text());
     }
@@ -42,17 +42,17 @@ void kc_device_finish(void)
     found = false;
 }
 
-/* What one call needs on the GPU. */
+/* The data of one call on the GPU. */
 struct call {
     struct kc *k;
-    uint8_t *blocks[KC_BUFFERS_MAX]; /* as the set's */
+    uint8_t *blocks[KC_BUFFERS_MAX]; /* copies of the set's blocks */
     uint8_t *workspace;
     size_t workspace_bytes; /* with its guard */
     struct bit_exec exec;
     void *args;
 };
 
-/* A guarded block keeps the alignment of its data: both allocations are aligned to 64 or more. */
+/* The copies' data are aligned as the host's are: both allocations are aligned to 64 or more. */
 static int upload(struct call *c)
 {
     const struct kc_set *set = &c->k->set;
@@ -84,7 +84,7 @@ static int download(struct call *c)
     return err < 0 ? err : bit_exec_wait(&device);
 }
 
-/* Where the host address of a buffer's data is on the GPU; NULL if this is no such address. */
+/* The GPU address for the host address of a buffer's data; NULL for any other address. */
 static void *translate(const struct call *c, const void *address)
 {
     const struct kc_set *set = &c->k->set;
@@ -95,7 +95,7 @@ static void *translate(const struct call *c, const void *address)
     return NULL;
 }
 
-/* Pointers are the only words of an argument struct that equal a buffer's address. */
+/* Copy the arguments and replace pointers to buffers: no other word of the struct equals a buffer's address. */
 static int translate_args(struct call *c, const void *args)
 {
     const size_t bytes = c->k->op->args_bytes;
@@ -197,7 +197,7 @@ static int run_own(void *state)
     return c->k->op->run(&c->exec, c->args);
 }
 
-/* Ours and the bf16 product take turns. */
+/* The operator and the bf16 product alternate. */
 static int sample(struct call *c, struct clock *clock, const struct kc_peer_call *peer, int samples_max,
                   double budget_s)
 {
@@ -238,8 +238,8 @@ int kc_device_time(struct kc *k, const void *args, int samples_max, double budge
     return err;
 }
 
-/* Products of two elements and their sum, of one multiprocessor in a clock, as two operations. Hopper's tensor cores
- * are rated at 1.83 GHz, below the clock of the rest. */
+/* Multiply-adds of one multiprocessor per clock, each counted as two operations. Hopper's tensor cores are rated at
+ * 1.83 GHz, below the clock of the rest. */
 static double ops_per_clock(enum bit_dtype dtype)
 {
     static const double ampere[] = {[BIT_F32] = 128, [BIT_BF16] = 2048, [BIT_I8] = 4096};
@@ -260,7 +260,7 @@ double kc_device_floor_s(const struct kc_cost *cost)
     cudaDeviceGetAttribute(&khz, cudaDevAttrClockRate, device.gpu->device);
     if (memory_khz == 0 || memory_bits == 0 || khz == 0)
         return NAN;
-    const double moving = cost->bytes / (2e3 * memory_khz * memory_bits / 8); /* two transfers a clock */
+    const double moving = cost->bytes / (2e3 * memory_khz * memory_bits / 8); /* two transfers per clock */
     const double clock = BIT_MIN(1e3 * khz, clock_max);
     const double products = cost->flops / (ops_per_clock(cost->multiplied) * device.gpu->sm_count * clock);
     return cost->flops == 0 || products < moving ? moving : products;

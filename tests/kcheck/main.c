@@ -1,4 +1,4 @@
-/* kcheck: every operator against its reference, or with --bench its time. */
+/* kcheck: checks every operator against its reference, or with --bench times it. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -132,7 +132,7 @@ static bool wanted_op(const struct kc_op *op, int count, char **names)
     return wanted(op->name, count, names) || (op->way_of != NULL && wanted(op->way_of, count, names));
 }
 
-/* Every operator of the table has a check, and every name asked for is an operator. */
+/* Every operator of the table has a check, and every requested name is an operator. Returns how many are missing. */
 static int complete(int count, char **names)
 {
 #define NAME(name, has_cpu, has_cuda) #name,

@@ -10,7 +10,7 @@
 #define CHUNK  (PERIOD << 10)
 
 struct product {
-    struct bit_exec exec; /* the timed operator's, with a workspace of its own */
+    struct bit_exec exec; /* the timed operator's, with its own workspace */
     struct bit_matmul_args args;
     void *memory;
     size_t bytes;
@@ -31,7 +31,7 @@ static int run(void *state)
     return bit_matmul(&p->exec, &p->args);
 }
 
-/* Numbers near one: neither zeros nor subnormals, whose products might take another time. */
+/* Numbers between -1 and 1. Operands of zeros or subnormals might take another time. */
 static int fill(const struct bit_exec *exec, bit_bf16 *to, int64_t count)
 {
     bit_bf16 *chunk = malloc(CHUNK * sizeof *chunk);
@@ -47,7 +47,7 @@ static int fill(const struct bit_exec *exec, bit_bf16 *to, int64_t count)
     return err;
 }
 
-/* One block: workspace, a, b, c. */
+/* Allocates one block for workspace, a, b and c. */
 static int lay_out(struct product *p)
 {
     const int64_t m = p->args.m, n = p->args.n, k = p->args.k;

@@ -47,7 +47,7 @@ static dnnl_status_t describe(dnnl_memory_desc_t *desc, int64_t rows, int64_t co
     return dnnl_memory_desc_init_by_strides(desc, 2, dims, type_of(dtype), strides);
 }
 
-/* C += is oneDNN's sum after the product. */
+/* Accumulation (C +=) is a `sum` post-op in oneDNN. */
 static dnnl_status_t make_attributes(bool accumulates, dnnl_primitive_attr_t *out)
 {
     dnnl_post_ops_t sum = NULL;
@@ -86,7 +86,7 @@ static dnnl_status_t make_primitive(struct product *p, const struct bit_matmul_a
     return err;
 }
 
-/* oneDNN takes pointers without const, and writes to C alone. */
+/* oneDNN's pointers are not const, but it writes only to C. */
 static void *writable(const void *data)
 {
     union {
@@ -142,7 +142,7 @@ int kc_onednn_matmul(const struct bit_exec *exec, const void *args, struct kc_pe
     p = calloc(1, sizeof *p);
     if (p == NULL)
         return bit_fail(-ENOMEM, "oneDNN's product");
-    omp_set_num_threads(exec->threads); /* oneDNN has no argument for it; ours says it with each loop */
+    omp_set_num_threads(exec->threads); /* oneDNN has no argument for it; our own loops set it themselves */
     err = make(p, args);
     if (err != dnnl_success) {
         destroy(p);

@@ -1,4 +1,4 @@
-/* One operator over its shapes: the reference once, then every variant against it. */
+/* Checks one operator over its shapes: runs the reference once, then compares every variant with it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ int kc_workspace(struct kc *k, size_t bytes)
 
     free(k->workspace);
     k->workspace = kc_block(room);
-    /* NaN: scratch that is read before it is written shows. */
+    /* NaN, so that reading scratch before writing it is noticed. */
     memset(k->workspace, 0xff, bytes);
     memset((uint8_t *)k->workspace + bytes, WORKSPACE_BYTE, room - bytes);
     k->exec.workspace = k->workspace;
@@ -96,7 +96,8 @@ static int run_body(struct kc *k)
     return err;
 }
 
-/* One processor level at one shape: one thread against the reference, then three against the one. */
+/* One processor level at one shape: with one thread and with three against the reference; and if the operator is
+ * deterministic, three threads against one, for the same bits. */
 static void check_level(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally,
                         const int64_t *dim, const struct kc_set *want, enum bit_isa isa)
 {
@@ -116,8 +117,8 @@ static void check_level(const struct kc_op *op, const struct kc_options *options
         kc_set_finish(&k[i].set);
 }
 
-/* The GPU against the reference: with buffers that no wide access may touch as they lie, with buffers that it may, and
- * these once more, for the same bits. */
+/* The GPU against the reference: with buffers too unaligned for wide accesses, with aligned ones, and again with
+ * aligned ones, for the same bits. */
 static void check_device(const struct kc_op *op, const struct kc_options *options, struct kc_tally *tally,
                          const int64_t *dim, const struct kc_set *want, const struct bit_exec *device)
 {

@@ -1,4 +1,4 @@
-/* Kernels with planted faults: the harness must notice each, and must accept the sound one. */
+/* Kernels with planted faults: the harness must notice each fault, and must accept the sound kernel. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "proto/err.h"
 #include "tests/kcheck/kcheck.h"
 
-/* y = 2 x, the operator that the faults are planted in. */
+/* y = 2 x, the operator with the planted faults. */
 struct twice_args {
     int64_t count;
     float *x, *y;
@@ -32,7 +32,7 @@ static const char *const fault_names[FAULTS] = {
 
 #define SCRATCH_BYTES 64
 
-/* Faults that need the outputs done first. */
+/* Faults that are planted after the outputs are computed. */
 static int plant(const struct bit_exec *exec, const struct twice_args *a)
 {
     if (a->fault == WRONG)

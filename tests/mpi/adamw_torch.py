@@ -1,7 +1,7 @@
-"""Do what test_adamw wrote down again with torch.optim.AdamW, clip_grad_norm_ and OLMo's schedule, and compare.
+"""Repeats test_adamw's trace with torch.optim.AdamW, clip_grad_norm_ and OLMo's schedule, and compares.
 
-With moments of bf16 every step begins with them as they are kept, is torch's in f32, and rounds them by words that are made here,
-in whole numbers of Python and numpy, from the formula of kernels/stochastic_rounding.h.
+With bf16 moments each step starts from the rounded moments, is torch's step in f32, and rounds the moments again. The random bits are
+computed here in integer arithmetic of Python and numpy, by the formula of kernels/stochastic_rounding.h.
 """
 import math
 import struct
@@ -37,7 +37,7 @@ def near(what, ours, theirs, tolerance):
 # ---- moments of bf16
 
 def words(update, count):
-    """32 random bits an element."""
+    """32 random bits per element."""
     mask = (1 << 64) - 1
     z = (SEED * 0xd1342543de82ef95 + update * 0x9e3779b97f4a7c15) & mask
     z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) & mask
@@ -52,7 +52,7 @@ def words(update, count):
 
 
 def rounded(values, random):
-    """One of the two neighbours, as the value's place between them and the random 16 bits have it."""
+    """Rounds to one of the two neighbouring bf16 values, chosen by the value's distance from them and 16 random bits."""
     scaled = values.astype("f8")
     unit = 2.0 ** (np.floor(np.log2(np.maximum(np.abs(scaled), 2.0 ** -126))) - 7)
     below = np.floor(np.abs(scaled) / unit)
@@ -61,7 +61,7 @@ def rounded(values, random):
 
 
 def round_moments(optimizer, groups, update, count):
-    """Of both groups, which lie one behind the other in the flat vector."""
+    """Rounds the moments of both groups, which are contiguous in the flat vector."""
     random, at = words(update, count), 0
     for group in groups:
         state, n = optimizer.state[group], group.numel()
@@ -71,8 +71,7 @@ def round_moments(optimizer, groups, update, count):
 
 
 def same_but_few(what, ours, theirs):
-    """A value that f32 and another order of rounding put on the other side of what its random bits ask for is another neighbour,
-    and what comes of it: seldom, and never far."""
+    """Few values may differ, and none by much: f32 errors can move a value past the point where its random bits round it up."""
     other = ours != theirs
     far = np.abs(ours - theirs) > 2.0 ** -6 * np.abs(theirs) + 2.0 ** -8 * np.max(np.abs(theirs))
     if other.mean() > 0.003 or far.any():
@@ -93,7 +92,7 @@ def main():
         return (np.frombuffer(file.read(2 * count), dtype="<u2").astype("<u4") << np.uint32(16)).view("<f4")
 
     start = torch.from_numpy(floats())
-    # The embedding in front, then the linears and the untied head, which decay.
+    # First the embedding, which does not decay, then the linears and the untied head, which do.
     groups = [torch.nn.Parameter(start[:begin].clone()), torch.nn.Parameter(start[begin:].clone())]
     assert end < count
     optimizer = torch.optim.AdamW(

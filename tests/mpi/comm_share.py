@@ -1,7 +1,7 @@
-"""The share of communication in a step between processors: a table for 1, 2, 3, 4 and 8 ranks, of one build.
+"""The share of communication in a CPU step: a table for 1, 2, 3, 4 and 8 ranks of one build.
 
-Whole steps on random tokens (bitworker bench), the same 48 instances whatever the ranks; the share is the middle one of some runs, each
-of one step with marks around its operators, on rank 0. It counts waiting for slower ranks. Nothing else should run beside it."""
+Each run is `bitworker bench` on random tokens, with 48 instances for any number of ranks. The share is the median over the runs; each
+measures it in one step that is traced per operator, on rank 0. Waiting for slower ranks counts. The machine should be idle otherwise."""
 import argparse
 import json
 import os

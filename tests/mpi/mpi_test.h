@@ -1,4 +1,4 @@
-/* A test program of which every rank runs the same tests. */
+/* A test program whose ranks all run the same tests. */
 #ifndef BIT_TESTS_MPI_MPI_TEST_H
 #define BIT_TESTS_MPI_MPI_TEST_H
 

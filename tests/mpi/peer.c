@@ -37,7 +37,7 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* ---- a place, and a process */
+/* ---- the folder and the worker process */
 
 static bool listen_at(struct peer *p)
 {
@@ -63,7 +63,7 @@ bool peer_open(struct peer *p)
     secret = fopen(p->secret, "w");
     if (!EXPECT(secret != NULL))
         return false;
-    fchmod(fileno(secret), 0600); /* any other would be refused */
+    fchmod(fileno(secret), 0600); /* the worker refuses any other mode */
     fputs("0123456789abcdef0123456789abcdef", secret);
     fclose(secret);
     return listen_at(p);
@@ -182,7 +182,7 @@ void peer_kill(struct peer *p)
     peer_wait(p);
     while (read_frame(p, &frame))
         ;
-    EXPECT(p->fd < 0 || readable(p->fd, now_ms())); /* at its end, not out of patience */
+    EXPECT(p->fd < 0 || readable(p->fd, now_ms())); /* the link ended, rather than the wait */
 }
 
 static const char *explain(const ProtobufCMessage *msg, uint16_t type)
@@ -219,7 +219,7 @@ void peer_write(struct peer *p, const void *bytes, size_t count)
     for (size_t at = 0; at < count;) {
         ssize_t put = send(p->fd, (const char *)bytes + at, count - at, MSG_NOSIGNAL);
         if (put <= 0)
-            return; /* the worker is gone: what is read next says so */
+            return; /* the worker is gone: the next read fails */
         at += (size_t)put;
     }
 }
@@ -240,7 +240,7 @@ void peer_send(struct peer *p, uint16_t type, const void *msg)
     peer_send_epoch(p, p->epoch, type, msg);
 }
 
-/* In pieces, so that more than one frame carries a step. */
+/* In pieces, so that a step's payload takes several frames. */
 void peer_payload(struct peer *p, const void *tokens, size_t bytes)
 {
     for (size_t at = 0; at < bytes; at += 300) {
@@ -258,7 +258,7 @@ void peer_payload(struct peer *p, const void *tokens, size_t bytes)
     }
 }
 
-/* ---- the conversation */
+/* ---- messages */
 
 const Bit__WorkerHello *peer_accept(struct peer *p)
 {
@@ -316,7 +316,7 @@ const Bit__WorkerReady *peer_begin(struct peer *p, int ranks, const char *restor
     return peer_next(p, BIT_MSG_WORKER_READY);
 }
 
-/* Text-like: some ids often, and an order that can be learned. */
+/* Similar to text: some ids are frequent, and their order can be learned. */
 void peer_tokens(uint64_t step, uint16_t tokens[PEER_INSTANCES * PEER_CONTEXT])
 {
     uint64_t state = 0x9e3779b97f4a7c15u * (step + 1);

@@ -9,8 +9,8 @@
 #include "proto/spec/spec.h"
 #include "proto/text/text.h"
 
-/** From text, with the settings of `set` ("FIELD=VALUE", NULL at the end; or NULL), normalised. *out is the caller's
- * (bit_msg_free), even if it failed later than in parsing. */
+/** Parse a specification, apply `set` ("FIELD=VALUE", NULL at the end; or NULL) and normalise. The caller owns *out
+ * (bit_msg_free), even after an error; it is NULL if parsing failed. */
 static inline int run_spec_parse(const char *text, const char *const *set, Bit__RunSpec **out)
 {
     struct bit_problems *problems = calloc(1, sizeof *problems);

@@ -1,6 +1,6 @@
 /*
- * Twenty steps of the worker's own clipping, schedule and AdamW, written down for adamw_torch.py, which does them again
- * with torch. Ends with what that says; 77 without python or torch.
+ * Writes a trace of twenty steps of the worker's clipping, schedule and AdamW. adamw_torch.py repeats them with torch
+ * and compares. Skipped (77) without python or torch.
  */
 #include <mpi.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static void put(FILE *to, const void *bytes, size_t count)
     EXPECT_EQ(fwrite(bytes, 1, count, to), count);
 }
 
-/* One step: written before, the learning rate and the norm with it. */
+/* One step. Writes the learning rate, the norm and the clipped gradient before the update. */
 static void step(FILE *to, struct bit_optim *optim, struct bit_fabric *fabric, const Bit__RunSpec *spec, uint64_t t)
 {
     const struct bit_switch_plan no_switch = {0};
@@ -38,7 +38,7 @@ static void step(FILE *to, struct bit_optim *optim, struct bit_fabric *fabric, c
     float *grad = malloc(bytes);
     double norm = 0;
 
-    /* Some steps above the clipping norm, some below. */
+    /* Norms above the clipping norm in some steps, below it in others. */
     for (int64_t i = 0; i < optim->shard->count; i++)
         grad[i] = value_of(50 + t, i) * (t % 3 == 0 ? 0.001f : 0.1f);
     EXPECT_EQ(bit_optim_clip(optim, fabric, grad), 0);
@@ -136,7 +136,7 @@ TEST(twenty_steps_are_torchs)
     compare_with_torch(NULL);
 }
 
-/* torch's sums, rounded by what adamw_torch.py makes of stochastic_rounding.h's words. */
+/* torch's results, rounded with the random bits that adamw_torch.py computes as stochastic_rounding.h does. */
 TEST(twenty_steps_with_moments_of_bf16_are_torchs_rounded_alike)
 {
     static const char *const set[] = {"optimizer.moments=BF16", "optimizer.beta2=0.999", NULL};

@@ -1,4 +1,4 @@
-/* Checkpoints of the worker: the same bits afterwards, on any number of ranks, and nothing half. */
+/* The worker's checkpoints: resuming gives the same bits, on any number of ranks, and none is left incomplete. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -60,7 +60,7 @@ static bool do_checkpoint(struct peer *p, uint64_t step, uint64_t digest)
     report = peer_next(p, BIT_MSG_CHECKPOINT_REPORT);
     return report != NULL && EXPECT_EQ(report->error, 0) && EXPECT_EQ(report->after_step, step) &&
            EXPECT_STREQ(report->name, name) && EXPECT_EQ(report->weights_digest, digest) && EXPECT(report->bytes > 0) &&
-           EXPECT_EQ(bit_checkpoint_commit(p->checkpoints, name, "r7", p->epoch), 0); /* as bitd would */
+           EXPECT_EQ(bit_checkpoint_commit(p->checkpoints, name, "r7", p->epoch), 0); /* as bitd does */
 }
 
 static void stop(struct peer *p)
@@ -99,7 +99,7 @@ static int count_entries(const char *dir)
     return count;
 }
 
-/* A run of six steps with checkpoints after the first, the switch's, and the fourth; then the worker is killed. */
+/* A run of six steps with checkpoints after the first, the switch and the fourth; then the worker is killed. */
 static bool make_run(struct peer *p, int ranks, struct history *h)
 {
     bool fine = peer_open(p) && peer_begin(p, ranks, NULL) != NULL;
@@ -115,7 +115,7 @@ static bool make_run(struct peer *p, int ranks, struct history *h)
     return fine;
 }
 
-/* Restore the checkpoint after `from` on `ranks` ranks and go on to the end. */
+/* Restore the checkpoint after step `from` on `ranks` ranks and train to the end. */
 static bool resume(struct peer *p, uint64_t from, int ranks, const struct history *h, struct history *again)
 {
     const Bit__WorkerReady *ready;
@@ -165,7 +165,7 @@ TEST(saved_by_two_loaded_by_four_and_by_one)
     if (make_run(&p, 2, &h)) {
         expect_verified(&p, "step-00000004");
         EXPECT_EQ(count_entries(p.checkpoints), 3);
-        if (resume(&p, 4, 4, &h, &again)) /* compares the digest of what was loaded */
+        if (resume(&p, 4, 4, &h, &again)) /* compares the loaded weights' digest */
             EXPECT_NEAR(again.loss[5], h.loss[5], 1e-3 * h.loss[5]);
         if (resume(&p, SWITCH, 1, &h, &again))
             EXPECT_NEAR(again.loss[3], h.loss[3], 1e-3 * h.loss[3]);
@@ -217,7 +217,7 @@ TEST(one_flipped_bit_is_named_and_never_used)
     if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
         stop(&p);
         path_of(&p, "step-00000001/exp_avg.safetensors", path);
-        flip_bit(path, 4096 + 65536 + 5); /* of the second chunk, after a header of one page */
+        flip_bit(path, 4096 + 65536 + 5); /* in the second chunk, after a header of one page */
         expect_refused(&p, 1, BIT_ECORRUPT, "exp_avg.safetensors' at offset 69632: chunk 1");
         flip_bit(path, 4096 + 65536 + 5);
         flip_bit(path, 100);
@@ -262,7 +262,7 @@ TEST(a_checkpoint_that_fails_is_not_the_runs_end)
             EXPECT_CONTAINS(report->text, p.checkpoints);
         }
         EXPECT_EQ(unlink(p.checkpoints), 0);
-        /* What a killed attempt of this launch left is not in the way. */
+        /* The folder of an interrupted attempt of this launch is no obstacle. */
         EXPECT_EQ(mkdir(p.checkpoints, 0700), 0);
         char left[256];
         path_of(&p, "step-00000001.partial-7", left);
@@ -296,11 +296,11 @@ TEST(moments_of_bf16_are_resumed_to_the_bit)
     peer_close(&p);
 }
 
-/* CRC-32C of each 16384 elements of a moment's file, as they are or converted; the digest of both. */
+/* The values of a moment's file. */
 struct moment {
     uint8_t *data;
     size_t elements;
-    bool bf16; /* as it is in the file */
+    bool bf16; /* the file's type */
 };
 
 static bool read_moment(const char *dir, const Bit__ManifestFile *file, struct moment *out)
@@ -321,6 +321,7 @@ static bool read_moment(const char *dir, const Bit__ManifestFile *file, struct m
     return fine;
 }
 
+/* The digest over the CRC-32C of every 16384 elements, after their conversion to the other type. */
 static uint64_t converted_digest(const struct moment *m)
 {
     const size_t block = BIT_CHECKPOINT_CHUNK / 4, blocks = (m->elements + block - 1) / block;
@@ -337,7 +338,7 @@ static uint64_t converted_digest(const struct moment *m)
     return digest;
 }
 
-/* What ranks of the other type must have. */
+/* The digest that ranks with the other type of moments must have. */
 static uint64_t expected_digest(const char *dir, const Bit__Manifest *manifest)
 {
     struct moment m[2] = {{0}};
@@ -363,7 +364,7 @@ static void load_on(struct peer *p, int ranks, const char *set, const char *dir,
     stop(p);
 }
 
-/* By any number of ranks; and of the other type what they are rounded to, to the nearest, or exactly what they were. */
+/* Moments are loaded by another number of ranks, and converted to the other type: exactly, or rounded to nearest. */
 static void save_and_load(const char *saved_as, const char *loaded_as)
 {
     struct peer p = {.set = {saved_as}};
@@ -391,9 +392,9 @@ TEST(moments_are_loaded_by_any_ranks_and_converted)
     save_and_load("optimizer.moments=FP32", MOMENTS_BF16);
 }
 
-/* ---- beside training */
+/* ---- during training */
 
-/* A checkpoint of step 1 is begun, and no rank can write its part before release(). */
+/* Begin a checkpoint of step 1. The ranks block on a FIFO before writing, until release(). */
 static bool begin_held(struct peer *p, int ranks, char fifo[256], struct history *h)
 {
     p->worker = getenv("BITWORKER_FAULTS");
@@ -410,7 +411,7 @@ static bool begin_held(struct peer *p, int ranks, char fifo[256], struct history
     return fine;
 }
 
-/* Every rank that waits at the FIFO goes on, and so does whoever comes while *fd is open. */
+/* Unblock the ranks at the FIFO. Later ranks do not block while *fd is open. */
 static bool release(const char *fifo, int *fd)
 {
     *fd = open(fifo, O_RDWR | O_CLOEXEC);
@@ -441,12 +442,12 @@ TEST(training_goes_on_while_a_checkpoint_is_written)
         bool fine = begin_held(&p, ranks, fifo, &h) && do_step(&p, 2, &h) && do_switch(&p) && do_step(&p, 3, &h) &&
                     do_step(&p, 4, &h) && release(fifo, &fd);
         if (fine) {
-            expect_of_step_1(&p, &h); /* by itself: no order comes meanwhile */
+            expect_of_step_1(&p, &h); /* reported without a further order */
             for (uint64_t step = 5; step <= STEPS && fine; step++)
                 fine = do_step(&p, step, &h);
         }
         peer_kill(&p);
-        if (fine && resume(&p, 1, ranks, &h, &again)) /* what was saved is step 1, whatever was trained meanwhile */
+        if (fine && resume(&p, 1, ranks, &h, &again)) /* the checkpoint has the state of step 1 */
             for (uint64_t step = 2; step <= STEPS; step++)
                 EXPECT_EQ(again.digest[step], h.digest[step]);
         if (fd >= 0)
@@ -455,7 +456,7 @@ TEST(training_goes_on_while_a_checkpoint_is_written)
     }
 }
 
-/* One at a time: the second begins when the first is whole. The end, and a daemon that comes back, wait likewise. */
+/* A second checkpoint begins only after the first is complete. The end of the run waits, too. */
 TEST(what_comes_one_at_a_time_waits_for_the_checkpoint_under_way)
 {
     struct peer p = {0};
@@ -506,7 +507,7 @@ TEST(a_daemon_that_comes_back_hears_of_the_checkpoint_before_it_is_told_where_th
     peer_close(&p);
 }
 
-/* A copy of weights and moments is wanted, and never paid for with the run itself. */
+/* Without memory for a copy of weights and moments, the run trains all the same and waits for each checkpoint. */
 TEST(where_there_is_no_room_for_a_copy_training_waits_and_says_so)
 {
     struct peer p = {0};
@@ -547,7 +548,7 @@ TEST(the_same_step_again_replaces_what_an_earlier_launch_wrote)
         p.epoch += (uint64_t)launch;
         if (peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h) && do_checkpoint(&p, 1, h.digest[1])) {
             expect_verified(&p, "step-00000001");
-            EXPECT_EQ(count_entries(p.checkpoints), 1 + launch); /* what was replaced is bitd's to remove */
+            EXPECT_EQ(count_entries(p.checkpoints), 1 + launch); /* bitd removes the replaced one */
             stop(&p);
         }
     }
@@ -593,7 +594,7 @@ static void note_file(const char *folder, const char *name, Bit__InitFile *out)
     out->mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 
-/* On whatever rank, by whatever path: both files of the checkpoint, for which of them the weights are hangs on both. */
+/* Every rank checks both files of the checkpoint, by any path: the weights depend on both. */
 TEST(a_model_begins_from_the_very_files_that_were_submitted)
 {
     static const char *const names[] = {BIT_CHECKPOINT_MANIFEST, "model.safetensors"};

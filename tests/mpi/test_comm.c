@@ -1,4 +1,4 @@
-/* Collectives against what one process computes by itself. */
+/* Collectives, compared with the results of one process. */
 #include "worker/ranks/comm.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #include "proto/err.h"
 #include "tests/mpi/mpi_test.h"
 
-/* As the header has it: from the rank after the owner round to the owner. */
+/* The header's order of summation: from the rank after the owner round to the owner. */
 static float ring_sum(int owner, int64_t i)
 {
     float sum = value_of((uint64_t)((owner + 1) % comm.size), i);
@@ -43,7 +43,7 @@ TEST(a_reduction_adds_round_the_ring_and_touches_its_part_alone)
     check_reduce(2 * BIT_COMM_PIECE + 12345); /* several pieces, the last one short */
 }
 
-/* Whatever the parts: the bits of the values, in one number that all ranks have. */
+/* All ranks get the same bits, near the exact sums. `bits` is a hash of the result, which all ranks compare. */
 static void check_all_reduce(struct bit_comm *ranks, int64_t count)
 {
     float *vector = calloc((size_t)count + 1, sizeof *vector);
@@ -141,7 +141,7 @@ TEST(agreement_is_the_lowest_code_with_its_ranks_note)
     int mine = 0;
 
     EXPECT_EQ(bit_comm_agree(&comm, 0), 0);
-    EXPECT_EQ(bit_comm_agree(&comm, 5), 0); /* positive is fine too */
+    EXPECT_EQ(bit_comm_agree(&comm, 5), 0); /* positive is no error */
     if (comm.rank == last)
         mine = bit_fail(BIT_ECORRUPT, "chunk 9 of 'model'");
     EXPECT_EQ(bit_comm_agree(&comm, mine), BIT_ECORRUPT);

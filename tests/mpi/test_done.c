@@ -1,5 +1,4 @@
-/* The end of a run, with a daemon that is played by hand: every rank says for itself that it is done, until it may go.
- */
+/* The end of a run, with the test acting as bitd: every rank reports WorkerDone itself, and again on each new link. */
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +15,7 @@ struct others {
     int ranks;
 };
 
-/* They come in any order; which of them it is, the hello says. */
+/* They connect in any order; the hello has the rank. */
 static bool accept_others(const struct peer *p, struct others *o)
 {
     for (int i = 1; i < o->ranks; i++) {
@@ -58,7 +57,7 @@ static bool begin(struct peer *p, struct others *o, int ranks)
     return accept_others(p, o) && peer_next(p, BIT_MSG_WORKER_READY) != NULL;
 }
 
-/* Returns the weights' digest after it. */
+/* Returns the weights' digest after the step. */
 static uint64_t do_step(struct peer *p, uint64_t step)
 {
     peer_step(p, step, BIT__PRECISION__SIXTEEN_BIT, 1);
@@ -80,7 +79,7 @@ static uint64_t expect_done(struct peer *link, uint32_t rank, const struct other
     return done->phase_digest;
 }
 
-/* On every link, the same. */
+/* Every link gets the same report. */
 static void expect_all_done(struct peer *p, struct others *o, uint64_t step, uint64_t digest)
 {
     uint64_t phase = expect_done(p, 0, o, step, digest);
@@ -106,7 +105,7 @@ TEST(every_rank_says_it_on_its_own_link)
     }
 }
 
-/* Ranks wait for the answer, and say it again to a daemon that takes a new link. */
+/* Ranks wait for the answer, and report again on each new link. */
 TEST(it_is_said_again_on_each_new_link)
 {
     struct peer p = {0};
@@ -116,7 +115,7 @@ TEST(it_is_said_again_on_each_new_link)
     if (begin(&p, &o, 4) && (digest = do_step(&p, 1)) != 0) {
         peer_stop(&p);
         expect_all_done(&p, &o, 1, digest);
-        for (int again = 0; again < 2; again++) { /* of the others alone, by themselves */
+        for (int again = 0; again < 2; again++) { /* ranks 1 and up only, without an order */
             drop_others(&o);
             for (int r = 1; r < o.ranks; r++)
                 o.link[r].fd = -1;
@@ -131,7 +130,7 @@ TEST(it_is_said_again_on_each_new_link)
     peer_close(&p);
 }
 
-/* A daemon that was killed among them and is back: rank 0 says where it is, is told to stop, and everybody says it. */
+/* bitd is killed between the reports and comes back: rank 0 reports its step, is stopped, and all report again. */
 TEST(a_daemon_that_comes_back_orders_it_again)
 {
     struct peer p = {0};
@@ -156,7 +155,7 @@ TEST(a_daemon_that_comes_back_orders_it_again)
     peer_close(&p);
 }
 
-/* The daemon that is back need not stop where the one before did: then what was said is taken back. */
+/* The next bitd may order further steps after the stop; the WorkerDone then no longer counts. */
 TEST(a_step_after_a_stop_takes_it_back)
 {
     struct peer p = {0};
@@ -171,7 +170,7 @@ TEST(a_step_after_a_stop_takes_it_back)
         drop_others(&o);
         o.link[1].fd = -1;
         if (accept_others(&p, &o)) {
-            EXPECT(peer_next(&o.link[1], BIT_MSG_HEARTBEAT) != NULL); /* nothing else is said there before ... */
+            EXPECT(peer_next(&o.link[1], BIT_MSG_HEARTBEAT) != NULL); /* no WorkerDone before ... */
             peer_stop(&p);
             expect_all_done(&p, &o, 2, second); /* ... this */
             peer_leave(&p);

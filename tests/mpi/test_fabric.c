@@ -1,6 +1,6 @@
 /*
- * The collectives over tensors, on vectors cut as a layout is, against what one process computes by itself. With
- * BIT_TEST_BACKEND=cuda they lie on GPUs, and NCCL carries them.
+ * The collectives over tensors, on vectors divided as by a layout, compared with the results of one process. With
+ * BIT_TEST_BACKEND=cuda the vectors are on GPUs, and NCCL transfers them.
  */
 #include "worker/ranks/fabric.h"
 
@@ -12,7 +12,7 @@
 
 #define BLOCK BIT_LAYOUT_BLOCK
 
-/* Borders of buckets on and off those of blocks; fewer blocks than ranks, and many. */
+/* Borders of buckets: at borders of blocks and elsewhere; with fewer blocks than ranks, and with many. */
 static const int64_t cuts[][5] = {
     {0, 24 * BLOCK, 48 * BLOCK, 72 * BLOCK, 96 * BLOCK},
     {0, 18216, 18216 + 42336, 18216 + 2 * 42336, 18216 + 2 * 42336 + 18216},
@@ -27,8 +27,8 @@ struct fixture {
     struct bit_layout layout;
     struct bit_fabric fabric;
     int64_t elements;
-    int *owner; /* (blocks): which rank of a group has it */
-    int place;  /* of this rank in its group */
+    int *owner; /* (blocks): the rank in its group that owns the block */
+    int place;  /* this rank's number in its group */
 };
 
 static enum bit_backend backend(void)
@@ -52,7 +52,7 @@ static void find_owners(struct fixture *f)
     free(runs);
 }
 
-/* Ranks in a group: all of them, or so many. */
+/* Ranks in a group; 0: all. */
 static const int groups[] = {0, 1, 2, 4};
 #define GROUPS (int)(sizeof groups / sizeof *groups)
 
@@ -107,7 +107,7 @@ static void download(struct fixture *f, void *to, void *memory, size_t bytes)
 
 /* ---- gathers */
 
-/* Elements [from, to) of a vector of uint16_t whose block 0 lies `first` blocks into the layout. */
+/* Gathers elements [from, to) of the layout, in a vector of uint16_t that starts at the layout's block `first`. */
 static void check_gather(struct fixture *f, int64_t from, int64_t to)
 {
     const int64_t first = from / BLOCK;
@@ -174,15 +174,15 @@ TEST(a_table_with_an_entry_a_block_is_gathered)
     }
 }
 
-/* ---- gathers beside */
+/* ---- gathers in the background */
 
-/* Two vectors, one an element and one a quarter of it, as the weights and codes of a step: the first has buckets 0 and
- * 1, the other 2 and 3. */
+/* Two vectors, as the weights and codes of a step: `wide` has two bytes per element and holds buckets 0 and 1, `narrow`
+ * has a quarter of a byte per element and holds buckets 2 and 3. */
 struct two {
     const int64_t *borders;
     void *wide, *narrow; /* in the backend's memory */
     size_t wide_bytes, narrow_bytes;
-    int64_t first; /* block of `narrow` */
+    int64_t first; /* the first block of `narrow` */
 };
 
 static uint8_t byte_of(int64_t quarter)
@@ -214,7 +214,7 @@ static void two_begin(struct two *t, struct fixture *f)
     const int64_t *borders = t->borders;
     const struct bit_gathered what[] = {
         {.memory = t->wide, .block_bytes = BLOCK * sizeof(uint16_t), .to = (size_t)borders[2] * sizeof(uint16_t)},
-        {.memory = t->wide, .block_bytes = BLOCK * sizeof(uint16_t)}, /* nothing of it */
+        {.memory = t->wide, .block_bytes = BLOCK * sizeof(uint16_t)}, /* an empty range */
         {.memory = (uint8_t *)t->narrow + t->first * BLOCK / 4,
          .block_bytes = BLOCK / 4,
          .first_block = t->first,
@@ -225,7 +225,7 @@ static void two_begin(struct two *t, struct fixture *f)
     bit_fabric_gather_begin(&f->fabric, what, 3);
 }
 
-/* What lies below `end` is as it must be. */
+/* The elements below `end` are right. */
 static void two_check(struct two *t, struct fixture *f, int64_t end)
 {
     uint16_t *wide = calloc(1, t->wide_bytes);
@@ -250,7 +250,7 @@ static void two_close(struct two *t, struct fixture *f)
     bit_exec_free(&f->exec, t->narrow, t->narrow_bytes);
 }
 
-/* Ranks wait at places of their own, and use other collectives meanwhile. */
+/* Each rank waits for other buckets, and all use another collective meanwhile. */
 static void check_beside(struct fixture *f, const int64_t *borders)
 {
     struct two t;
@@ -285,7 +285,7 @@ TEST(a_gather_beside_comes_bucket_by_bucket_in_whatever_order_ranks_wait)
     }
 }
 
-/* A run that fails has not waited for all. */
+/* A run that fails may finish the fabric without having waited for the gather. */
 TEST(a_gather_beside_that_nobody_waits_for_ends_with_the_fabric)
 {
     struct fixture f;
@@ -303,7 +303,7 @@ TEST(a_gather_beside_that_nobody_waits_for_ends_with_the_fabric)
 
 /* ---- reductions */
 
-/* Small whole numbers: their sums are exact in any order. */
+/* Small integers: their sums are exact in any order. */
 static float gradient_of(int rank, int64_t i)
 {
     return (float)(mix((uint64_t)i * 64 + (uint64_t)rank) % 1000);
@@ -348,7 +348,7 @@ TEST(every_rank_has_the_sum_of_what_is_its_own_and_the_rest_is_left)
         }
 }
 
-/* Groups that have the same part have the same bits of it, whatever the gradients. */
+/* All groups get the same bits of a part, for any gradients. */
 static void check_same_across(struct fixture *f, const int64_t *borders)
 {
     const size_t bytes = (size_t)f->elements * sizeof(float);

@@ -1,4 +1,4 @@
-/* A step's batch, and the next one ahead of it: each rank has its own instances of the one that is trained on. */
+/* A step's batch, and the next one sent ahead: each rank gets its own instances of the batch that is trained on. */
 #include "worker/ranks/instances.h"
 
 #include "proto/check.h"
@@ -7,17 +7,17 @@
 
 #define CONTEXT   8
 #define INSTANCES 16
-#define MANY      40 /* of an evaluation: more than a step has */
+#define MANY      40 /* in an evaluation: more than in a step */
 
 struct bed {
     struct bit_exec exec;
     struct bit_worker_plan plan;
     struct bit_instances instances;
     int64_t token_bytes;
-    uint8_t batch[MANY * CONTEXT * 4]; /* as an order brings it */
+    uint8_t batch[MANY * CONTEXT * 4]; /* as in an order's payload */
 };
 
-/* Ids of 16 bits, then of 32: each test goes through both. */
+/* Bytes per id: each test runs with both. */
 static const int64_t widths[] = {2, 4};
 
 static uint32_t vocab_of(int64_t token_bytes)
@@ -46,7 +46,7 @@ static uint32_t token_of(const struct bed *b, uint64_t seed, int64_t at)
     return (uint32_t)(mix(seed * 1000003 + (uint64_t)at) % vocab_of(b->token_bytes));
 }
 
-/* The batch of this seed on rank 0, nothing on the others. */
+/* Rank 0 gets the batch of this seed, the others NULL. */
 static const uint8_t *draw(struct bed *b, uint64_t seed)
 {
     for (int64_t i = 0; i < MANY * CONTEXT; i++)
@@ -125,7 +125,7 @@ TEST(another_batch_of_the_same_step_is_handed_out_anew)
             EXPECT(!bit_instances_came_ahead(&b.instances, id(2, 8)));
             EXPECT(!bit_instances_came_ahead(&b.instances, id(3, 7)));
             take(&b, 5, INSTANCES, false);
-            EXPECT_EQ(bit_instances_take_ahead(&b.instances, NULL, id(0, 0)), 0); /* no order was there */
+            EXPECT_EQ(bit_instances_take_ahead(&b.instances, NULL, id(0, 0)), 0); /* no order */
             EXPECT(!bit_instances_came_ahead(&b.instances, id(0, 0)));
             take(&b, 6, INSTANCES, false);
         }

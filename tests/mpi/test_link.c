@@ -1,4 +1,4 @@
-/* bitworker against a daemon that is played by hand: what it does, what it refuses, and how it survives a lost link. */
+/* bitworker, with the test acting as bitd: what it does, what it refuses, and how it survives a lost link. */
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@
 #define STEPS   6
 #define SWITCH  3
 
-/* What a run of six steps came to. */
+/* The reports of a run of six steps. */
 struct history {
     double loss[STEPS + 1], norm[STEPS + 1], zeros[STEPS + 1], flips[STEPS + 1];
     uint64_t digest[STEPS + 1];
@@ -85,7 +85,7 @@ static void run_whole(int ranks, Bit__OptimizerAtSwitch optimizer, struct histor
     peer_close(&p);
 }
 
-/* Made once: what the disturbed runs are compared with. */
+/* The history that disturbed runs are compared with, computed once. */
 static const struct history *undisturbed(int ranks)
 {
     static struct history h[3];
@@ -123,7 +123,7 @@ TEST(six_steps_and_a_switch_that_keeps_the_optimizer)
         EXPECT(h->loss[6] < h->loss[4]);
         EXPECT_EQ(h->zeros[SWITCH], -1);
         EXPECT(h->zeros[4] > 0.1 && h->zeros[4] < 0.5);
-        EXPECT_EQ(h->flips[4], -1); /* there were no codes before */
+        EXPECT_EQ(h->flips[4], -1); /* no codes to compare with */
         EXPECT(h->flips[5] > 0 && h->flips[5] < 0.5);
     }
 }
@@ -132,7 +132,7 @@ TEST(the_number_of_ranks_does_not_change_what_a_step_contains)
 {
     const struct history *one = undisturbed(1), *two = undisturbed(2);
 
-    /* Sums in another order; beyond the first step differences grow with training. */
+    /* The order of sums differs; after the first step the differences grow. */
     EXPECT_NEAR(one->loss[1], two->loss[1], 1e-6 * one->loss[1]);
     EXPECT_NEAR(one->norm[1], two->norm[1], 1e-4 * one->norm[1]);
     EXPECT_NEAR(one->loss[6], two->loss[6], 0.02 * one->loss[6]);
@@ -176,7 +176,7 @@ TEST(reset_trains_on_otherwise_than_keep)
 
     run_whole(1, RESET, &reset);
     expect_same(keep, &reset, 1, SWITCH);
-    EXPECT_EQ(keep->loss[4], reset.loss[4]); /* forward is before the first update */
+    EXPECT_EQ(keep->loss[4], reset.loss[4]); /* computed before the first update */
     EXPECT_NE(keep->digest[4], reset.digest[4]);
 }
 
@@ -205,7 +205,7 @@ TEST(every_quantizer_and_a_ramp_train)
     }
 }
 
-/* ---- refused */
+/* ---- refusals */
 
 TEST(a_step_of_another_phase_is_refused)
 {
@@ -293,7 +293,7 @@ TEST(a_loss_that_is_no_number_stops_before_the_update)
     peer_close(&p);
 }
 
-/* ---- a link that is lost */
+/* ---- a lost link */
 
 TEST(a_daemon_that_comes_back_gets_the_reports_it_lacks)
 {
@@ -340,7 +340,7 @@ TEST(orders_that_were_not_begun_are_dropped_with_the_link)
     if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL && do_step(&p, 1, &h)) {
         for (uint64_t step = 2; step <= SWITCH; step++)
             peer_step(&p, step, SIXTEEN, 1);
-        hello = peer_accept(&p); /* the worker may be in any of the two */
+        hello = peer_accept(&p); /* the worker may be in step 2 or 3 */
         if (hello != NULL) {
             uint64_t done = hello->step;
             EXPECT(done >= 1 && done <= SWITCH);
@@ -431,7 +431,7 @@ TEST(no_rank_outlives_its_launcher)
     struct history h = {0};
 
     if (peer_open(&p) && peer_begin(&p, 2, NULL) != NULL && do_step(&p, 1, &h))
-        peer_kill(&p); /* mpirun, which can tell its ranks nothing then */
+        peer_kill(&p); /* SIGKILL: mpirun cannot end its ranks */
     peer_close(&p);
 }
 
@@ -513,7 +513,7 @@ static bool do_score(struct peer *p, uint64_t after, Bit__Precision precision, d
            EXPECT_EQ(report->after_step, after) && EXPECT_EQ(report->n_no_number, 0);
 }
 
-/* In both phases, and the weights are the same bits on 1 and 2 ranks before the first step. */
+/* In both phases. Before the first step the weights have the same bits on 1 and 2 ranks, so the scores must, too. */
 TEST(scores_do_not_depend_on_the_ranks_and_leave_training_as_it_was)
 {
     double first[2][2][PEER_REQUESTS];

@@ -1,5 +1,4 @@
-/* The optimizer over shards: norm, digests and updates do not depend on the number of ranks; groups decay as they must.
- */
+/* The sharded optimizer: norm, digests and updates do not depend on the number of ranks; the right groups decay. */
 #include "worker/ranks/optim.h"
 
 #include <string.h>
@@ -23,7 +22,7 @@ struct fixture {
     float *grad; /* the whole vector */
 };
 
-/* One rank of `over`. set may be NULL. */
+/* The fixture of this rank in `over`. set may be NULL. */
 static bool fixture_open_with(struct fixture *f, struct bit_comm *over, const char *set)
 {
     const char *const all[] = {set, NULL};
@@ -122,14 +121,14 @@ TEST(norm_update_and_digests_do_not_depend_on_the_ranks)
     compare_with_one_rank("optimizer.moments=FP32");
 }
 
-/* What rounds an element follows from its place in the whole vector. */
+/* The random bits that round an element depend on its index in the whole vector. */
 TEST(nor_do_moments_of_bf16)
 {
     compare_with_one_rank("optimizer.moments=BF16");
 }
 
-/* Another seed rounds otherwise, and nothing else: masters, whose update has the moments before they are rounded, are
- * the same after one step. */
+/* Another seed changes only the rounding: the masters, which are updated from the unrounded moments, are the same after
+ * one step. */
 TEST(moments_of_bf16_are_rounded_by_the_seed)
 {
     uint64_t moments[2], weights[2];
@@ -163,7 +162,7 @@ TEST(the_norm_is_that_of_the_whole_gradient)
     fixture_close(&f);
 }
 
-/* A step whose gradient is not finite is no step. */
+/* A step with a non-finite gradient updates nothing. */
 TEST(a_norm_that_is_no_number_changes_nothing)
 {
     struct fixture f;
@@ -185,7 +184,7 @@ TEST(a_norm_that_is_no_number_changes_nothing)
     fixture_close(&f);
 }
 
-/* What a step without a gradient leaves of this rank's values: three quarters where they decay. */
+/* The number of this rank's values that are wrong after a step with zero gradients: those that decay must be 3/4. */
 static int64_t wrongly_decayed(struct fixture *f, bool embedding)
 {
     const struct bit_optim_args args = {.lr = 0.5, .weight_decay = 0.5, .beta1 = 0.9, .beta2 = 0.9, .t = 1};
@@ -204,7 +203,7 @@ static int64_t wrongly_decayed(struct fixture *f, bool embedding)
     return wrong;
 }
 
-/* The model is untied: after the blocks' linears comes the head, a linear too. */
+/* The model is untied: the head, which is a linear too, comes after the blocks' linears. */
 TEST(linears_and_the_head_decay_and_the_embedding_on_demand)
 {
     for (int embedding = 0; embedding < 2; embedding++) {

@@ -1,4 +1,4 @@
-/* What an order must be before any rank hears of it. */
+/* The checks of an order before it is sent to the ranks. */
 #include <string.h>
 
 #include "proto/err.h"
@@ -78,7 +78,7 @@ TEST(numbers_outside_their_ranges_are_refused)
     step.strength = 1.5;
     expect_step_refused(&step, 512);
     step = a_step();
-    plan.blends = false; /* no ramp, so there is no memory for it */
+    plan.blends = false; /* without a ramp no memory is planned for blends */
     expect_step_refused(&step, 512);
     plan.blends = true;
     step = a_step();

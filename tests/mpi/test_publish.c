@@ -1,4 +1,4 @@
-/* Scales, codes, counts and weights: what ranks publish together against what one computes alone. */
+/* Scales, codes, counts and weights: the results of several ranks, compared with those of one. */
 #include "worker/ranks/publish.h"
 
 #include <stdlib.h>
@@ -14,10 +14,10 @@ static const char text[] =
     "data { train: '/nowhere' } batch { instances: 12 micro_instances: 1 } schedule { steps: 9 peak_lr: 1e-3 }"
     "phases { switch { at_step: 3 ramp_steps: 2 } } launch { threads: 2 }";
 
-/* A communicator of this rank alone: the same code computes the reference. */
+/* A communicator of this rank only, with which the same code computes the reference. */
 static struct bit_comm alone;
 
-/* One rank of a model whose master is the same whatever the number of ranks. */
+/* One rank of a model whose master weights do not depend on the number of ranks. */
 struct fixture {
     Bit__RunSpec *spec;
     struct bit_worker_plan plan;
@@ -25,10 +25,10 @@ struct fixture {
     struct bit_shard shard;
     struct bit_fabric fabric;
     struct bit_publish publish;
-    float *whole, *master; /* all of it; what this rank has */
+    float *whole, *master; /* all master weights; this rank's shard */
 };
 
-/* One rank of `over`, which is divided so. */
+/* The fixture of this rank in `over`, which is divided into groups of `group` ranks. */
 static bool fixture_open_in(struct fixture *f, const char *const *set, struct bit_comm *over, int group)
 {
     int err;
@@ -81,7 +81,7 @@ static void fixture_close(struct fixture *f)
     free(f->master);
 }
 
-/* Layer after layer, each as one rank alone has it as soon as it has been waited for. */
+/* Wait for layer after layer; each has the reference's bits after its wait. */
 static void expect_layers_to_come(struct fixture *many, const struct fixture *one, bool codes)
 {
     const struct bit_worker_plan *plan = &many->plan;
@@ -127,7 +127,7 @@ static void expect_same_model(const struct fixture *a, const struct fixture *b, 
             EXPECT_EQ(a->model->segments[l].scale[s], b->model->segments[l].scale[s]);
 }
 
-/* `group` ranks have a copy of the master together; 0: all of them. */
+/* Every `group` ranks share a copy of the master weights; 0: all ranks share one. */
 static void check_against_alone(const char *const *set, int group)
 {
     struct fixture many, one;
@@ -180,7 +180,7 @@ static void with_alone(void (*body)(void))
     bit_comm_finish(&alone);
 }
 
-/* The last ones are large enough that every rank has blocks of its own in each layer. */
+/* The last two models are large enough that every rank owns blocks of each layer. */
 static void all_quantizers(void)
 {
     static const char *const sets[][4] = {
@@ -203,7 +203,7 @@ TEST(many_ranks_publish_what_one_does)
     with_alone(all_quantizers);
 }
 
-/* By hand, from the definition. */
+/* Computes the scale here, from its definition. */
 static void check_scale(const char *measure, bool median)
 {
     const char *const set[] = {measure, NULL};
@@ -236,7 +236,7 @@ static void check_scale(const char *measure, bool median)
     fixture_close(&f);
 }
 
-/* Every rank has all matrices turned before it trains, whoever made their codes. */
+/* Every rank has the transposed codes of all matrices before it trains, whichever rank computed the codes. */
 TEST(codes_are_turned_for_data_gradients_of_int8)
 {
     const char *const set[] = {"quantizer.data_gradient=INT8", NULL};
@@ -296,7 +296,7 @@ TEST(an_evaluation_between_two_steps_is_not_seen)
     fixture_close(&b);
 }
 
-/* A step that was refused in between, an evaluation, the next step: nobody finds half of what is on its way. */
+/* An evaluation right after a publication for training, as when the step is refused, must not see a partial gather. */
 TEST(an_evaluation_of_what_is_on_its_way_waits_for_it)
 {
     const char *const set[] = {"model.width=144", "model.mlp_hidden=500", NULL};

@@ -1,4 +1,4 @@
-/* Requests from files: lines of JSON and a task's request file say the same, and a bad line is named. */
+/* Requests from files: JSON lines and a task's request file give the same requests, and a bad line is named. */
 #include <string.h>
 
 #include "proto/check.h"
@@ -27,7 +27,8 @@ static const char *write_lines(const char *text)
     return write_file("requests.jsonl", text, strlen(text));
 }
 
-/* One document: a context of 5 for two choices, of which the longer is cut to context and continuation of 3 and 4. */
+/* One document: a context of 5 tokens and two choices. The longer request is cut to 3 tokens of context and 4 of
+ * continuation. */
 static const char *write_items(void)
 {
     static struct bit_request_document document[] = {{.number = 0, .label = 1, .choices = 2}};

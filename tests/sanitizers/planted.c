@@ -1,10 +1,10 @@
 /*
- * A program with a fault, as the suites have them: in a process that another one started, with nowhere to write to, and
- * whose exit code nobody heeds. It ends with 0; a test of it passes if sanitizers/run says that it has failed.
+ * A program with a planted fault, for tests of sanitizers/run. The fault is in a child process without stderr, whose
+ * exit code is ignored, and the program exits with 0: only a sanitizer's report can fail the test.
  *
  *     planted leak | behaviour | address | race | none
- *     planted dies | dies-once | dies-once-leak    the leak search's own death, by its words: in each attempt; in the first;
- *                                                  in the first, beside a leak
+ *     planted dies | dies-once | dies-once-leak    imitates a crash of the leak search: in each attempt; in the first;
+ *                                                  in the first, together with a leak
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -35,7 +35,7 @@ static void race(void)
     pthread_join(other, NULL);
 }
 
-/* Where the runtime would write it. */
+/* Writes the leak search's crash messages into the file where the runtime would write them. */
 static void say_that_the_search_died(void)
 {
     const char *options = getenv("LSAN_OPTIONS"), *at = options == NULL ? NULL : strstr(options, "log_path=");

@@ -1,4 +1,4 @@
-/* The tests' own temporary folders (tests/folder.h). Every name that mkdtemp makes here ends in X, as 1 in 62 does. */
+/* The temporary folders of tests (tests/folder.h). Names of this file's mkdtemp end in X, as 1 in 62 of libc's do. */
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -6,7 +6,7 @@
 
 static int made;
 
-/* Five digits of 36, of numbers that this process has to itself: other tests of this program may run beside it. */
+/* Five digits in base 36, unique to this process: other tests of this program may run at the same time. */
 static void name_end(char *end)
 {
     static unsigned count;
@@ -75,7 +75,7 @@ static void make_file(const char *path)
         fclose(f);
 }
 
-/* A program of which only its exit code and the name of its folder come back. */
+/* Runs `body` in a child with a folder of its own. Returns its exit code, or minus the signal that ended it. */
 static int run_program(void (*body)(void), char folder[64])
 {
     int ends[2], status = -1;

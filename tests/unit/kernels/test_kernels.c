@@ -1,4 +1,4 @@
-/* What kcheck does not ask: refusals, and that a NaN comes out of every variant that it goes into. */
+/* What kcheck does not check: refusals, and that every variant propagates NaN. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static int count_run(void *arg)
     return ++*(int *)arg < 4 ? 0 : -EINVAL;
 }
 
-/* Recording is the GPU's; what a processor plays is the sequence itself, its error too. */
+/* Only a GPU records sequences. On a CPU bit_replay calls the function each time and returns its error. */
 TEST(a_sequence_is_run_each_time_where_there_is_no_gpu)
 {
     struct bit_exec exec = exec_at(bit_isa_best(), 0);
@@ -180,7 +180,7 @@ TEST(nan_is_not_lost)
     }
 }
 
-/* A gate far out on either side: silu is the gate, or nothing, and no infinity times zero. */
+/* Gates far from zero on either side: silu is the gate or 0, and never infinity times zero. */
 TEST(swiglu_at_the_ends)
 {
     float ug[2 * 4] = {1, 1, 1, 1, 1e4f, -1e4f, 200, -200}, y[4], dy[4] = {1, 1, 1, 1}, dug[8];
@@ -201,15 +201,15 @@ TEST(swiglu_at_the_ends)
     }
 }
 
-/* A row through LayerNorm, then through a second norm, forward and back, by two operators and by one. The epsilons are
- * large, so that what they do is seen. */
+/* A row through LayerNorm and then a second norm, forward and backward: by two operators, and by one. The epsilons are
+ * large, so that their effect is visible. */
 #define TWICE_COLS 37
 #define BLOCK_EPS  0.25f
 #define INNER_EPS  0.5f
 
 struct twice {
     float x[TWICE_COLS], dy[TWICE_COLS];
-    float y[TWICE_COLS], dx[TWICE_COLS]; /* the outcome */
+    float y[TWICE_COLS], dx[TWICE_COLS]; /* the results */
 };
 
 static void norm_twice(const struct bit_exec *exec, enum bit_norm_kind inner, struct twice *t)
@@ -234,7 +234,7 @@ static void norm_twice(const struct bit_exec *exec, enum bit_norm_kind inner, st
     }
 }
 
-/* What quantise norms, at strength 0: the values before they are rounded, in codes. */
+/* Both norms by bit_quantise, which at strength 0 returns the normed values in units of codes, not rounded. */
 static void norm_once(const struct bit_exec *exec, struct twice *t)
 {
     float mean, rstd, scale;
@@ -295,15 +295,15 @@ TEST(a_norm_of_a_norm_is_one_norm)
     }
 }
 
-/* A SwiGLU that does not stand in memory gives the bits of one that does, in codes, in gradients and in the operand
- * that is made of its codes once more. */
+/* The fused SwiGLU, whose output is never stored, gives the same bits as the separate operators: codes, gradients, and
+ * the operand that the backward pass computes from the codes. */
 #define GATED_ROWS 67
 #define GATED_COLS 40
 
 struct gated {
     bit_bf16 ug[GATED_ROWS * 2 * GATED_COLS], dn[GATED_ROWS * GATED_COLS], dug[GATED_ROWS * 2 * GATED_COLS];
     int8_t q[GATED_ROWS * GATED_COLS];
-    bit_bf16 operand[GATED_ROWS * GATED_COLS]; /* what the codes stand for */
+    bit_bf16 operand[GATED_ROWS * GATED_COLS]; /* the dequantised codes */
     float scale[GATED_ROWS], mean[GATED_ROWS], rstd[GATED_ROWS];
 };
 

@@ -1,4 +1,4 @@
-/* Codes in two bits, and the exact median that the codes' scale may come from. */
+/* Codes packed into two bits each, and the exact median, from which their scale may be computed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ TEST(pack_puts_the_first_code_low)
 
     bit_pack_codes_host(codes, 5, packed);
     EXPECT_EQ(packed[0], 0x00 | 1 << 2 | 2 << 4 | 0 << 6);
-    EXPECT_EQ(packed[1], 2 | 1 << 2 | 1 << 4 | 1 << 6); /* what is left over is code 0 */
+    EXPECT_EQ(packed[1], 2 | 1 << 2 | 1 << 4 | 1 << 6); /* padded with code 0 */
 }
 
 TEST(unpack_gives_back_every_byte_of_codes)
@@ -50,7 +50,7 @@ TEST(round_trip_of_any_count)
 
 TEST(unpack_refuses_a_three_wherever_it_is)
 {
-    for (int at = 0; at < 20; at++) { /* the last two are beyond count */
+    for (int at = 0; at < 20; at++) { /* the last two are padding */
         uint8_t packed[5] = {0x55, 0x55, 0x55, 0x55, 0x55};
         int8_t codes[18];
         packed[at / 4] |= (uint8_t)(3 << 2 * (at % 4));
@@ -66,7 +66,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* As kernels/weight_measure.h tells it: two counts, each searched for a place in the order. */
+/* As kernels/weight_measure.h describes it: two histograms, each searched for the median's position. */
 static float median_by_histogram(const struct bit_exec *exec, const float *w, int64_t count)
 {
     static uint32_t counts[BIT_HISTOGRAM_BINS];
@@ -129,7 +129,7 @@ TEST(median_of_subnormals_and_extremes)
 {
     expect_median((const float[]){1e-45f, -3e-45f, 2e-39f, 1}, 4);
     expect_median((const float[]){3.4e38f, -3.3e38f, 1e-45f, INFINITY}, 4);
-    expect_median((const float[]){1, 1.0000001f, 1.0000002f, 1.0000004f}, 4); /* one bin of the first pass */
+    expect_median((const float[]){1, 1.0000001f, 1.0000002f, 1.0000004f}, 4); /* all in one bin of pass 0 */
 }
 
 TEST(median_of_many)
@@ -157,7 +157,7 @@ TEST(parts_of_a_matrix_add_to_the_same_mean)
     for (int i = 0; i < 50000; i++)
         w[i] = (float)(i * 7919 % 10007 - 5003) / 40000.0f;
     bit_absmean(&exec, &(struct bit_absmean_args){.count = 50000, .w = w, .sum = &whole});
-    for (int from = 50000; from > 0; from -= 777) { /* backwards, and cut anywhere */
+    for (int from = 50000; from > 0; from -= 777) { /* backwards, in parts of an odd size */
         const int begin = from > 777 ? from - 777 : 0;
         double part;
         bit_absmean(&exec, &(struct bit_absmean_args){.count = from - begin, .w = w + begin, .sum = &part});

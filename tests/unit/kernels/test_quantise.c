@@ -1,4 +1,4 @@
-/* Codes of normed rows differ from the reference's only where the value lies at a half. */
+/* Codes of normed rows differ from the reference's only where the value before rounding is about halfway. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static struct bit_quantise_args rows_of(enum bit_norm_kind kind, enum bit_measur
                                       .rstd = rstd};
 }
 
-/* u is the reference's value before rounding: a blend of strength 0. u is off by 2^-18 of itself at most. */
+/* u is the reference's value before rounding, from strength 0. Its relative error is at most 2^-18. */
 static void expect_ties_alone_differ(enum bit_norm_kind kind, enum bit_measure measure, float levels)
 {
     const struct bit_exec ref = {.backend = BIT_BACKEND_REF, .threads = 1};

@@ -1,4 +1,4 @@
-/* Rounding at random: right on average, alike on every machine, and no two elements or updates together. */
+/* Stochastic rounding: unbiased, the same on every machine, and independent between elements and between updates. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 
 #define DRAWS 65536
 
-/* The mean of DRAWS roundings and what x is, in units between its neighbours. Of updates, or of elements. */
+/* The mean of DRAWS roundings of x, minus x, in units of |x| 2^-8. Draws differ in the element, or in the update. */
 static double mean_off(float x, bool elements, int shift)
 {
     const double unit = fabs((double)bit_bf16_to_f32(bit_f32_to_bf16(x))) * 0x1p-8;
@@ -20,7 +20,7 @@ static double mean_off(float x, bool elements, int shift)
     return (sum / DRAWS - (double)x) / unit;
 }
 
-/* The deviation of a mean of DRAWS numbers, each one of two neighbours one or two units apart, is at most 1 / 256. */
+/* Each draw is one of two neighbours, one or two units apart: the mean's standard deviation is at most 1 / 256. */
 TEST(the_mean_is_what_was_rounded)
 {
     static const float values[] = {1.0f, 1.001f, -1.0039f, 3.3e-5f, 1.9999f, -7.77e20f};
@@ -39,20 +39,20 @@ TEST(what_bf16_holds_stays)
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         for (uint32_t random = 0; random <= 0xffff; random += 0x1111)
             EXPECT_EQ(bit_round_stochastically(values[i], random), bit_f32_to_bf16(values[i]));
-    for (uint32_t random = 0; random <= 0xffff; random += 0x1111) /* 0x7fffffff is the NaN of a GPU */
+    for (uint32_t random = 0; random <= 0xffff; random += 0x1111) /* a GPU's NaN is 0x7fffffff */
         EXPECT_EQ(bit_rounded_bits(0x7fffffffu, random), 0x7fffu);
     EXPECT_EQ(bit_round_stochastically(1.0f + 0x1p-23f, 0xfffe), bit_f32_to_bf16(1.0f));
     EXPECT_EQ(bit_round_stochastically(1.0f + 0x1p-23f, 0xffff), bit_f32_to_bf16(1.0f + 0x1p-7f));
 }
 
-/* Bits of two keys, or of the two halves, agree as often as a coin's. */
+/* Bits of two keys, or of the two halves of one number, agree half of the time. */
 static void expect_independent(uint32_t (*first)(uint64_t), uint32_t (*second)(uint64_t))
 {
     for (int bit = 0; bit < 16; bit++) {
         int64_t same = 0;
         for (uint64_t i = 0; i < DRAWS; i++)
             same += ((first(i) ^ second(i)) >> bit & 1) == 0;
-        EXPECT(llabs(same - DRAWS / 2) < 5 * 128); /* the deviation is 128 */
+        EXPECT(llabs(same - DRAWS / 2) < 5 * 128); /* the standard deviation is 128 */
     }
 }
 
@@ -94,7 +94,7 @@ TEST(no_two_go_together)
     expect_independent(plain, second_value);
 }
 
-/* Checkpoints of a run, and its ranks, count on these. */
+/* All ranks, and a run that goes on from a checkpoint, must draw the same bits. */
 TEST(the_bits_are_the_same_for_ever)
 {
     EXPECT_EQ(bits_of(0, 0, 0), 0u);

@@ -30,11 +30,11 @@ TEST(every_fact_is_in_the_link)
     WITH(skipped, true);
 #undef WITH
     other = step;
-    other.machine = 3; /* where it ran is none of its facts */
+    other.machine = 3; /* the machine is not part of the chain */
     EXPECT_EQ(bit_chain_next(1, 7, &other), link);
 }
 
-/* A link stands for all before it: what once differed never meets again. */
+/* A link depends on all links before it: chains that differ once never agree again. */
 TEST(a_chain_remembers)
 {
     uint64_t a = bit_chain_begin(5), b = bit_chain_begin(6);
@@ -111,7 +111,7 @@ TEST(other_algorithms_of_products_are_not_comparable_where_both_are_known)
     char text[256];
 
     ready.backend = (char[]){"cuda 0 NVIDIA H200"};
-    bit_machine_from_ready(&before, &ready, 2); /* of a worker that did not say it */
+    bit_machine_from_ready(&before, &ready, 2); /* from a worker that did not report its products */
     ready.product = list;
     ready.n_product = 2;
     used[0].card = (char[]){"NVIDIA H200, CUDA 13.0, cuBLASLt 13.1.0"};

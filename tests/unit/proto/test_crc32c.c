@@ -13,7 +13,7 @@ static void fill(uint64_t seed)
     }
 }
 
-/* One bit at a time: the definition. */
+/* The definition: one bit at a time. */
 static uint32_t by_definition(const uint8_t *p, size_t bytes)
 {
     uint32_t crc = ~0u;
@@ -46,7 +46,7 @@ TEST(known_vectors)
     EXPECT_EQ(bit_crc32c(0, buf, 32), 0x113fdb5cu);
 }
 
-/* Lengths around every change of loop, at every alignment. */
+/* Lengths around each switch from one loop to another, at every alignment. */
 TEST(both_ways_agree_with_the_definition)
 {
     static const size_t around[] = {0, 8, 64, 1024, 3072, 6144, 9216};

@@ -5,7 +5,7 @@
 #include "proto/utf8.h"
 #include "tests/test.h"
 
-/* The whole text, as it may be shown. */
+/* The whole text, escaped. */
 static const char *shown(const char *text, size_t bytes)
 {
     static char out[1024];
@@ -43,7 +43,7 @@ TEST(bytes_of_no_character_are_shown_one_by_one)
                        5),
                  "gr\\xfc\\xdfe");
     EXPECT_STREQ(shown("\xe2\x80", 2), "\\xe2\\x80");
-    EXPECT_STREQ(shown("\xc0\x9b", 2), "\\xc0\\x9b"); /* overlong: some terminals would read ESC's sibling */
+    EXPECT_STREQ(shown("\xc0\x9b", 2), "\\xc0\\x9b"); /* an overlong ESC, which some terminals would accept */
 }
 
 TEST(text_of_any_language_is_left_alone)
@@ -53,7 +53,7 @@ TEST(text_of_any_language_is_left_alone)
     EXPECT_STREQ(shown(text, sizeof text - 1), text);
 }
 
-/* Every code point comes out as itself or as pure ASCII, never longer than promised. */
+/* Every code point comes out as itself or escaped in ASCII, in at most BIT_ESCAPE_MAX bytes. */
 TEST(nothing_harmful_is_left_of_any_code_point)
 {
     int escaped = 0;

@@ -32,7 +32,7 @@ static uint32_t masked(const uint8_t *p, size_t bytes)
     return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-/* A whole record: what TensorFlow's own writer makes of the same event. */
+/* A whole record, as TensorFlow's own writer writes the same event. */
 static void expect_record(int bytes, const char *data_hex, uint32_t length_crc, uint32_t data_crc)
 {
     uint8_t data[256];

@@ -15,7 +15,7 @@ TEST(what_fits_is_as_printf_writes_it)
     EXPECT_EQ(bit_format(text, sizeof text, "%s", ""), 0u);
 }
 
-/* Every length: as much as fits in whole characters, and no more. */
+/* For every size of the buffer: as many whole characters as fit. */
 TEST(a_cut_is_between_characters)
 {
     static const char all[] = "aé€\xf0\x9f\x98\x80z";

@@ -18,7 +18,7 @@ TEST(every_half_is_its_own_value)
     EXPECT(isinf(bit_half_value(0x7c00)) && isnan(bit_half_value(0x7e00)));
 }
 
-/* Between two neighbours: what is nearer, and the even one of the middle. */
+/* Between two neighbours: the nearer one, and in the middle the even one. */
 TEST(between_two_halves_the_nearest_and_the_even_one)
 {
     int wrong = 0;
@@ -36,7 +36,7 @@ TEST(between_two_halves_the_nearest_and_the_even_one)
     EXPECT_EQ(bit_half_of(65520), 0x7c00);
 }
 
-/* The comparison is of values, so it sees what another encoding would repeat. */
+/* The comparison decodes the values, so it finds errors that encoding them again would repeat. */
 TEST(a_neighbour_is_not_the_number)
 {
     static const enum bit_number_type types[] = {BIT_NUMBERS_F16, BIT_NUMBERS_BF16};

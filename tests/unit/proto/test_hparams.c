@@ -5,7 +5,7 @@
 
 static uint8_t out[512];
 
-/* Bytes as protobuf's own encoder makes them of the plugin's message. */
+/* `hex` is from protobuf's own encoder, for the plugin's message. */
 static void expect_bytes(int bytes, const char *hex)
 {
     char got[2 * sizeof out + 1] = "";

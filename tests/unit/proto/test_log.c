@@ -10,10 +10,10 @@
 BIT_LOG_TOPIC("launch");
 
 static char captured[8192];
-static int errno_after; /* of the body that was captured */
-static int writes;      /* that it made */
+static int errno_after; /* after the captured body */
+static int writes;      /* by the captured body */
 
-/* Run `body` with stderr in a socket that keeps writes apart; returns what it wrote. */
+/* Runs `body` with stderr in a datagram socket, which separates writes; returns all that it wrote. */
 static const char *capture(void (*body)(void))
 {
     int ends[2], saved = dup(STDERR_FILENO);
@@ -168,7 +168,7 @@ TEST(errno_is_left_alone)
 TEST(the_journal_gets_priorities_and_no_time)
 {
     EXPECT_STREQ(capture(init_and_say), "<3>launch: a\n<4>launch: b\n<6>launch: c\n<7>launch: d\n");
-    bit_log_init(BIT_LOG_INFO); /* the variable stands, but stderr is not the journal any more */
+    bit_log_init(BIT_LOG_INFO); /* the variable is still set, but stderr is no longer the journal */
     EXPECT(capture(say_spawned)[0] != '<');
     unsetenv("JOURNAL_STREAM");
 }

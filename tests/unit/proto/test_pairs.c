@@ -27,7 +27,7 @@ TEST(plain_values_stand_as_they_are)
     EXPECT_STREQ(pairs("%s", ""), ""); /* an event without pairs */
 }
 
-/* As printf has them, whatever their size. */
+/* Formatted as by printf, for arguments of every size. */
 TEST(every_kind_of_conversion)
 {
     EXPECT_STREQ(pairs("a=%08.3f b=%+d c=%#x d=%-4d| e=%c", 3.14159, 5, 255u, 7, 'x'),
@@ -51,7 +51,7 @@ TEST(no_value_looks_like_another_pair)
     EXPECT_STREQ(pairs("text=%s n=%d", "", 1), "text=\"\" n=1");
     EXPECT_STREQ(pairs("text=%s", "a\nb\tc\x1b[2J\x7f"), "text=\"a\\nb\\tc\\x1b[2J\\x7f\"");
     EXPECT_STREQ(pairs("text=%s", "grüße\u202e\xff"), "text=\"grüße\\u202e\\xff\"");
-    EXPECT_STREQ(pairs("text=%s", "a\u3000b"), "text=\"a\u3000b\""); /* a space to some */
+    EXPECT_STREQ(pairs("text=%s", "a\u3000b"), "text=\"a\u3000b\""); /* some readers treat U+3000 as a space */
 }
 
 TEST(quotes_in_a_format_hold_a_text_of_ours_together)
@@ -61,7 +61,7 @@ TEST(quotes_in_a_format_hold_a_text_of_ours_together)
     EXPECT_STREQ(pairs("why=\"%s\"", "a\" uid=\"0"), "why=\"a\\\" uid=\\\"0\"");
 }
 
-/* Reads what was written as a reader of the log would. Returns what follows the pair, NULL where it is none. */
+/* Reads a pair as a reader of the log would. Returns what follows it; NULL if it is not a pair with this key. */
 static const char *read_pair(const char *p, const char *key, char *value)
 {
     size_t bytes = strlen(key);
@@ -99,7 +99,7 @@ TEST(whatever_is_said_is_read_back)
                 in[k][b] = test_random(&state) % 2 ? odd[test_random(&state) % (sizeof odd - 1)]
                                                    : (char)(1 + test_random(&state) % 255);
             in[k][bytes] = '\0';
-            for (size_t b = 0; b < bytes; b += used) /* what is harmful is escaped, and '\' stays one */
+            for (size_t b = 0; b < bytes; b += used) /* harmful characters are escaped; '\' is not doubled */
                 at += bit_escape_next(in[k] + b, bytes - b, want[k] + at, &used);
             want[k][at] = '\0';
         }

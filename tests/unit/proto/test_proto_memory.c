@@ -1,5 +1,5 @@
-/* Messages, frames, checkpoints' headers and tasks with memory running out at every single allocation: -ENOMEM each
- * time, nothing lost, and nothing handed out. */
+/* Messages, frames, checkpoints' headers and tasks, with every allocation failing in turn: each time -ENOMEM, no leak,
+ * and no result. */
 #include "tests/failing_malloc.h"
 
 #include "proto/ckpt/checkpoint.h"
@@ -34,7 +34,7 @@ static void exhaust(int (*work)(void))
     EXPECT(granted > 1);
 }
 
-/* Written, read and scored. */
+/* Writes, reads and scores a request file. */
 static int score_a_task(void)
 {
     struct bit_request_document document = {.choices = 2};

@@ -3,7 +3,7 @@
 #include "proto/check.h"
 #include "tests/test.h"
 
-/* The lead byte and the ranges of the second one, as table 3-7 of the Unicode standard lists them. */
+/* Lead bytes and the ranges of the second byte, from table 3-7 of the Unicode standard. */
 static bool may_begin(uint8_t a, uint8_t b)
 {
     if (a >= 0xc2 && a <= 0xf4 && b >= 0x80 && b <= 0xbf)

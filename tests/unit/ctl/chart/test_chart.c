@@ -1,4 +1,4 @@
-/* Charts: they fit the room they are given, nothing that matters is lost, and curves can be told apart. */
+/* Charts: they fit the room given, keep extremes and gaps, and their curves are distinguishable. */
 #include "ctl/chart/chart.h"
 
 #include <math.h>
@@ -31,7 +31,7 @@ static void make_two(struct two *t)
         .x_name = "step", .y_name = "loss", .mark_name = "switch to 1.58 bits", .series = t->series, .count = 2};
 }
 
-/* The compiler takes what open_memstream filled for a variable of its caller. */
+/* A copy, because the compiler takes open_memstream's buffer for a local variable of the caller. */
 static char *own(char *text)
 {
     char *copy = strdup(text);
@@ -72,7 +72,7 @@ static int count_of(const char *text, const char *what)
     return n;
 }
 
-/* Lines, and the widest of them in characters; escape sequences take no room. */
+/* Counts lines; *widest is the longest one's length in characters, without escape sequences. */
 static int lines_of(const char *text, int *widest)
 {
     int lines = 0, width = 0;
@@ -126,7 +126,7 @@ TEST(curves_have_marks_of_their_own_without_colour)
     }
 }
 
-/* The first row of the plot is the top of the spike; one point in a thousand is not thinned away. */
+/* The top rows of the plot show the spike: one point of 200 is not thinned away. */
 TEST(a_spike_is_seen_whole)
 {
     struct two t;
@@ -135,7 +135,7 @@ TEST(a_spike_is_seen_whole)
     t.chart.count = 1;
     t.chart.series = &t.series[1];
     char *text = draw(&t.chart, 80, 23, false, false);
-    size_t until = 0, seen = 0; /* 12 and the room above it are in the first two rows, after the line of the name */
+    size_t until = 0, seen = 0; /* after the line with the name, the first two rows have 12 and the margin above it */
     for (int lines = 0; lines < 3; until++)
         lines += text[until] == '\n';
     for (size_t i = 0; i < until; i++)
@@ -234,7 +234,7 @@ TEST(any_text_can_stand_in_xml)
     free(text);
 }
 
-/* 100 values to a pixel: what is drawn reaches as high and as low as they do, and there is not much of it. */
+/* 100 values per pixel: the path drawn has the same extremes and stays short. */
 TEST(svg_is_small_and_keeps_extremes)
 {
     const size_t count = 100000;
@@ -255,7 +255,7 @@ TEST(svg_is_small_and_keeps_extremes)
     struct bit_chart_frame frame;
     bit_chart_frame_make(&c, 5, 5, &frame);
     const double whole = (high - low) / (bit_chart_frame_y(&frame, 9) - bit_chart_frame_y(&frame, -9));
-    EXPECT(fabs(whole - 340) < 1); /* 400 without the margins above and below */
+    EXPECT(fabs(whole - 340) < 1); /* 400 less the margins above and below */
     free(svg);
     free(p);
 }

@@ -1,4 +1,4 @@
-/* Ticks are round, within the axis, not too many, and told apart. */
+/* Ticks are round, within the axis, not too many, and have different labels. */
 #include "ctl/chart/ticks.h"
 
 #include <math.h>

@@ -32,7 +32,7 @@ TEST(a_wait_outlives_any_number_of_restarts)
 
     for (int i = 0; i < 1000; i++)
         EXPECT_EQ(bit_hangups_note(&h, i, 3600), 0);
-    for (int i = 0; i < 1000; i++) /* of one daemon, too: it drops a client that has waited for an hour */
+    for (int i = 0; i < 1000; i++) /* of one daemon, too: it drops a client after an hour */
         EXPECT_EQ(bit_hangups_note(&h, 7, 3600), 0);
 }
 

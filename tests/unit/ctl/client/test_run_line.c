@@ -1,4 +1,4 @@
-/* Which records are the run: against a plain simulation of what bitd holds, of journals at random. */
+/* Which records belong to the run: random journals, compared with a plain simulation of what bitd keeps. */
 #include "ctl/client/run_line.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #define RECORDS 400
 #define STEPS   64
 
-/* A journal of one run, and what it stood at after each record: which record each step was of. */
+/* A journal of one run. standing[i]: after i records, the record that each step of the run comes from. */
 struct story {
     Bit__JournalRecord record[RECORDS];
     Bit__StepReport step[RECORDS];
@@ -57,7 +57,7 @@ static void make_record(struct story *s, int i, uint64_t *at)
         go_back(s, i, *at - 1);
         s->standing[i + 1][*at] = r->seq;
     } else if (kind == 2) {
-        *at = *at > 0 ? (uint64_t)rand() % *at : 0; /* a launch is lost: what comes next is done again */
+        *at = *at > 0 ? (uint64_t)rand() % *at : 0; /* a launch is lost: steps are repeated */
     }
 }
 
@@ -88,14 +88,14 @@ TEST(it_is_what_bitd_holds_now_and_at_every_fork)
         for (int i = 0; i < RECORDS; i++)
             make_record(s, i, &at);
         check_line(s, UINT64_MAX, 0, s->standing[RECORDS]);
-        for (int i = 0; i < RECORDS; i += 7) /* a fork after a step, as the run stood then */
+        for (int i = 0; i < RECORDS; i += 7) /* a fork after this step has the run as it was then */
             if (s->record[i].what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
                 check_line(s, s->step[i].step, s->step[i].link, s->standing[i + 1]);
     }
     free(s);
 }
 
-/* After step 4 it was evaluated, a fork began, the run went back to 2 and came to 4 again. */
+/* After step 4 the run was evaluated and a fork began; the run then went back to 2 and reached 4 again. */
 TEST(a_fork_has_the_evaluation_that_came_after_its_step)
 {
     struct bit_run_line line;

@@ -1,4 +1,4 @@
-/* Tests of differences against SciPy 1.10.1's numbers; spikes and recoveries against plain loops. */
+/* t-tests compared with numbers of SciPy 1.10.1; spikes and recoveries compared with plain loops. */
 #include <math.h>
 
 #include "ctl/compare/recovery.h"
@@ -96,7 +96,7 @@ TEST(what_cannot_be_tested_is_not)
     EXPECT(!got.known);
     bit_t_test_paired(same, same, 2, &got);
     EXPECT(got.known && got.p == 1 && got.t == 0);
-    bit_t_test_paired(same, two, 2, &got); /* no deviation at all */
+    bit_t_test_paired(same, two, 2, &got); /* the standard deviation is 0 */
     EXPECT(got.known && got.p == 0 && got.low == 0.5 && got.high == 0.5);
     bit_t_test_welch(same, 2, two, 2, &got);
     EXPECT(got.known && got.p == 0);
@@ -118,7 +118,7 @@ TEST(holm)
 
 #define LAST 600
 
-/* Mean of the values at from to to. */
+/* The mean of p[from] to p[to], both included. */
 static double mean(const struct bit_thin_point *p, int from, int to)
 {
     double sum = 0;
@@ -128,7 +128,7 @@ static double mean(const struct bit_thin_point *p, int from, int to)
     return sum / (to - from + 1);
 }
 
-/* Steps 1 to LAST; the switch after step 200. As the header says it, without a running mean. */
+/* What recovery.h defines, without running means. Steps 1 to LAST; the switch is after step 200. */
 static void by_hand(const struct bit_thin_point *run, const struct bit_thin_point *trunk,
                     const struct bit_recovery_asked *ask, struct bit_recovery *out)
 {
@@ -183,7 +183,7 @@ TEST(a_curve_that_is_not_whole)
     EXPECT_EQ(bit_recovery_find(&ask, run, 6, run, 4, &got), 0);
     EXPECT(got.level == 4.5 && got.spike == 4.5);
     EXPECT_EQ(got.recovered, 3u);
-    EXPECT_EQ(got.met, 1u); /* itself */
+    EXPECT_EQ(got.met, 1u); /* the trunk is the run itself */
     ask.switch_after = 0;   /* ternary from the start: there is no level */
     EXPECT_EQ(bit_recovery_find(&ask, run, 6, NULL, 0, &got), 0);
     EXPECT(isnan(got.level) && isnan(got.spike) && got.recovered == 0);

@@ -1,4 +1,4 @@
-/* What a field of a grid does, against NumPy's means and SciPy 1.10.1's ttest_rel of one random grid. */
+/* Effects of a grid's fields, compared with NumPy's means and SciPy 1.10.1's ttest_rel for one random grid. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 enum { BRANCHES = 7, FIELDS = 3, SEEDS = 3 };
 
-/* Two fields, one that goes along with the first, and a branch that sets nothing. */
+/* Two fields, a third that goes along with the first, and a single branch, which sets nothing. */
 static const char *const grid[BRANCHES * FIELDS] = {
     "1", "x", "10", "1", "y", "10", "2", "x", "20", "2", "y", "20", "3", "x", "30", "3", "y", "30", NULL, NULL, NULL,
 };
@@ -79,7 +79,7 @@ TEST(all_means_are_over_the_same_pairs)
     size_t count;
 
     memcpy(value, measured, sizeof value);
-    value[1 * SEEDS + 1] = NAN; /* (1, y) lacks the second seed: it is left out of what it is in, and of that alone */
+    value[1 * SEEDS + 1] = NAN; /* (1, y) has no second seed: only comparisons with (1, y) lose that seed */
     EXPECT_EQ(bit_effects_find(&ask, &got, &count), 0);
     EXPECT_EQ(count, 7u);
     EXPECT(got[0].seeds == 2 && got[0].pairs == 2 && got[0].test.freedom == 1);
@@ -88,7 +88,7 @@ TEST(all_means_are_over_the_same_pairs)
     free(got);
 
     for (size_t s = 0; s < SEEDS; s++)
-        value[1 * SEEDS + s] = NAN; /* and without any value it is in no pair */
+        value[1 * SEEDS + s] = NAN; /* without any value it is in no pair */
     EXPECT_EQ(bit_effects_find(&ask, &got, &count), 0);
     EXPECT(count == 7 && got[0].seeds == 3 && got[0].pairs == 1 && got[3].pairs == 2);
     free(got);
@@ -112,7 +112,7 @@ TEST(one_seed_says_nothing)
 
 TEST(a_single_branch_is_compared_by_the_field_it_has_otherwise)
 {
-    /* b's value is none of the grid's; a's is. Then a branch of which all values are the grid's, but not together. */
+    /* In `out` branch 4 does not set b, so it is compared by b; branch 5 does not set a, so it is compared by a. */
     static const char *const set[] = {"1", "x", "1", "y", "2", "x", "2", "z"};
     static const char *const out[] = {"1", "x", "1", "y", "2", "x", "2", "y", "1", NULL, NULL, "w"};
     static const double value[] = {1, 2, 3, 4, 5, 6};
@@ -121,12 +121,12 @@ TEST(a_single_branch_is_compared_by_the_field_it_has_otherwise)
     size_t count;
 
     EXPECT_EQ(bit_effects_find(&first, &got, &count), 0);
-    EXPECT_EQ(count, 3u); /* of a 1 and 2; of b x and y, x and z: y and z are never alike in a */
+    EXPECT_EQ(count, 3u); /* a: 1 and 2; b: x and y, x and z; no two branches with y and z have the same a */
     for (size_t i = 0; i < count; i++)
         EXPECT(got[i].single == SIZE_MAX && got[i].pairs == 1);
     free(got);
     EXPECT_EQ(bit_effects_find(&second, &got, &count), 0);
-    EXPECT_EQ(count, 6u); /* a, b, and of each single branch two values of a field */
+    EXPECT_EQ(count, 6u); /* a, b, and for each single branch two values of its field */
     EXPECT(got[2].single == 4 && got[2].field == 1 && got[3].single == 4 && got[3].field == 1);
     EXPECT(got[4].single == 5 && got[4].field == 0 && got[5].single == 5 && got[5].field == 0);
     free(got);

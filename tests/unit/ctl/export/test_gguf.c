@@ -1,4 +1,4 @@
-/* GGUF: the blocks of ternary types against formulas written apart from the code, and files written, read and damaged. */
+/* GGUF: blocks of ternary types, compared with independent formulas; files written, read and damaged. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ static void make_codes(int8_t *codes, uint32_t seed)
     }
 }
 
-/* Code i of a block, as the description in gguf_type.h and nothing else has it. */
+/* Code i of a block, from the layout that gguf_type.h describes, independent of the code under test. */
 static int code_of(enum bit_gguf_type type, const uint8_t *block, int i)
 {
     static const int power[] = {1, 3, 9, 27, 81};
@@ -54,7 +54,7 @@ static void check_blocks(enum bit_gguf_type type)
 
     for (uint32_t seed = 1; seed < 20; seed++) {
         make_codes(codes, seed);
-        memset(codes, (int)seed % 3 - 1, seed); /* and runs of one code */
+        memset(codes, (int)seed % 3 - 1, seed); /* and a run of equal codes */
         memset(bytes, 0xa5, sizeof bytes);
         bit_gguf_pack(l, codes, CODES, 0x3a55, bytes);
         EXPECT_EQ(bytes[CODES / l->block * l->bytes], 0xa5);
@@ -199,7 +199,7 @@ TEST(no_beginning_of_a_file_is_one)
     free(head);
 }
 
-/* The head with bytes at `at` replaced. */
+/* Parses a head with the bytes at offset `from_end` replaced; 0 stands for 4, the version. */
 static void expect_refused(size_t from_end, const char *by, size_t count, int want, const char *why)
 {
     struct bit_gguf g;
@@ -268,7 +268,7 @@ static const char *tokenizer_json(const char *name, const char *replace, const c
         SKIP_ALL("$BIT_SOURCE_ROOT is set by meson test");
     text[fread(text, 1, sizeof text - 1, f)] = '\0';
     fclose(f);
-    for (char *flag = text; (flag = strstr(flag, "strip\": true")) != NULL;) /* those of two of its added tokens */
+    for (char *flag = text; (flag = strstr(flag, "strip\": true")) != NULL;) /* lstrip and rstrip of its added tokens */
         memcpy(flag, "strip\":false", 12);
     snprintf(changed, sizeof changed, "%s", text);
     char *at = replace == NULL ? NULL : strstr(text, replace);
@@ -281,7 +281,7 @@ static const char *tokenizer_json(const char *name, const char *replace, const c
     return path;
 }
 
-/* The n-th text of an array. */
+/* Text n of an array. */
 static const char *text_at(const struct bit_gguf_pair *p, uint64_t n)
 {
     static char text[256];

@@ -13,7 +13,7 @@ static char *draw(const struct bit_loss_point *points, size_t count, uint64_t af
     return text;
 }
 
-/* Characters, not bytes, of line `n` from 0; -1 if there is none. */
+/* The length of line `n`, counted from 0, in characters, not bytes; -1 if there is none. */
 static int line_width(const char *text, int n)
 {
     int width = 0;

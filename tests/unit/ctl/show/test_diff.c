@@ -48,7 +48,7 @@ TEST(a_step_counts_as_it_was_done_last)
     steps(&a, 1, 600, 0);
     launched(&b, 1, 2);
     steps(&b, 1, 400, 0);
-    steps(&b, 301, 500, 0.5); /* done again, otherwise */
+    steps(&b, 301, 500, 0.5); /* repeated, with other losses */
     bit_diff_compare(&a, &b, &r);
     EXPECT(r.comparable);
     EXPECT_EQ(r.from, 1);
@@ -76,7 +76,7 @@ TEST(attempts_of_one_run)
     EXPECT_EQ(r.to, 20);
     EXPECT(!r.comparable);
     EXPECT_STREQ(r.machines, "ranks 2 -> 4");
-    EXPECT_EQ(r.step, 0); /* the losses are another machine's */
+    EXPECT_EQ(r.step, 0); /* losses of other numbers of ranks are not compared */
     bit_diff_finish(&one);
     bit_diff_finish(&two);
 }
@@ -98,7 +98,7 @@ TEST(what_was_rewound_is_no_more)
     EXPECT_EQ(result.to, 10);
     bit_diff_finish(&a);
     bit_diff_compare(&a, &a, &result);
-    EXPECT(result.from > result.to); /* nothing is compared, which is not "equal" */
+    EXPECT(result.from > result.to); /* nothing was compared, which does not mean equal */
 }
 
 TEST(settings_that_differ_have_their_paths)
@@ -160,7 +160,7 @@ TEST(an_attempt_has_the_settings_that_it_had)
         list[i] = &changes[i];
     EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, &problems), 0);
     Bit__RunSpec *s = (Bit__RunSpec *)spec;
-    EXPECT_EQ(bit_diff_take_back(s, list, 6, 0), 6); /* nothing follows */
+    EXPECT_EQ(bit_diff_take_back(s, list, 6, 0), 6); /* 0: undo nothing */
     EXPECT_EQ(s->schedule->steps, 40);
     EXPECT_EQ(bit_diff_take_back(s, list, 6, 30), 4);
     EXPECT_EQ(s->schedule->steps, 30);

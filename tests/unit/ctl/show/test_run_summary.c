@@ -1,5 +1,5 @@
-/* What bitctl makes of a run's events: a relaunch goes back on the curve, phases are tallied apart, the summary finds
- * the spike. */
+/* bitctl's summary of a run's events: a relaunch takes the curve back, phases are counted separately, and the spike is
+ * found. */
 #include "ctl/show/run_summary.h"
 #include "tests/test.h"
 
@@ -79,7 +79,7 @@ static void evaluate(struct bit_run_summary *h, const char *set, Bit__Precision 
     EXPECT_EQ(bit_run_summary_add(h, &r), 0);
 }
 
-/* Every set in both precisions, each as it was last. */
+/* Every set in both precisions, each with its last evaluation. */
 TEST(the_summary_has_all_held_out_sets)
 {
     struct bit_run_summary h;

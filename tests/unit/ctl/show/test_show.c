@@ -51,7 +51,7 @@ TEST(widths_count_characters_as_shown_and_precisions_keep_them_whole)
     EXPECT_STREQ(SHOWN("%.*s", 3, unended), "abc");
 }
 
-/* The same text in pieces of every length comes out the same: no character is torn at a piece's end. */
+/* A text is shown the same in pieces of any length: no character is split where a piece ends. */
 TEST(a_stream_is_shown_the_same_however_it_is_cut)
 {
     static const char in[] =

@@ -56,7 +56,7 @@ TEST(a_name_is_cut_before_a_column_goes)
                                 "r1  short       1.5   3m\n"
                                 "r12 a-long-.. 10.25    -\n"
                                 "r3  größer        -   2h\n");
-    /* the least important column first, and what was cut gets its room */
+    /* the least important column is left out first; its room goes to those that were cut */
     EXPECT_STREQ(print(18, 10), "RUN  LOSS LEFT\n"
                                 "r1    1.5   3m\n"
                                 "r12 10.25    -\n"
@@ -70,7 +70,7 @@ TEST(rows_that_there_is_no_room_for_are_counted)
                                "and 2 more\n");
 }
 
-/* Branches of a sweep are told apart by their labels, of which the end says most. */
+/* Branches of a sweep differ in their labels, so a narrow table keeps the column with the label. */
 TEST(runs_of_a_sweep_keep_their_branches_where_there_is_little_room)
 {
     Bit__RunStatus one = BIT__RUN_STATUS__INIT, *list[] = {&one};

@@ -1,4 +1,4 @@
-/* What `bitctl help spec` and bit-run(5) say of the specification's fields, and that nothing is missing there. */
+/* The fields of the specification in `bitctl help spec` and bit-run(5), and that none is missing. */
 #include "ctl/spec/spec_fields.h"
 #include "ctl/spec/spec_page.h"
 #include "proto/check.h"
@@ -44,12 +44,12 @@ TEST(what_is_said_of_fields)
     EXPECT_STREQ(field("model.init")->default_, "MITCHELL");
     EXPECT_EQ(field("model.init")->n_choice, 2);
     EXPECT(field("optimizer.eps")->above);
-    EXPECT_STREQ(field("quantizer.weight_measure")->default_, "MEDIAN"); /* of the preset that is taken without one */
+    EXPECT_STREQ(field("quantizer.weight_measure")->default_, "MEDIAN"); /* from the default preset */
     EXPECT_STREQ(field("phases.switch.ramp_k")->default_, "5 for TANH, as the reference, and 15 for SIGMOID");
     EXPECT_EQ(field("data.source[].weight")->most, 1e6);
 }
 
-/* Each model preset gives its layers, and the field's description lists what each gives. */
+/* Each model preset sets model.layers, and the field's description lists the value of each. */
 TEST(what_presets_set_is_said)
 {
     const Bit__SpecField *layers = field("model.layers");
@@ -67,7 +67,7 @@ TEST(what_presets_set_is_said)
     EXPECT_STREQ(layers->preset[0]->value, "16");
 }
 
-/* A field that takes a preset's name, and a kind of presets: one for each other. */
+/* Each field that takes a preset's name has one kind of presets, and each kind one field. */
 TEST(every_preset_is_explained)
 {
     size_t count, presets = 0;
@@ -111,7 +111,7 @@ TEST(a_word_means_a_field_or_a_group)
     EXPECT(bit_spec_field_is(weight, "data.source") && !bit_spec_field_is(weight, "data.train"));
 }
 
-/* ---- texts that could have gone stale */
+/* ---- texts that could be out of date */
 
 static Bit__RunSpec *normal(const char *text)
 {
@@ -124,7 +124,7 @@ static Bit__RunSpec *normal(const char *text)
     return (Bit__RunSpec *)msg;
 }
 
-/* The one element of a field as text; NULL where there is none. */
+/* The message's text with this field alone, empty if it is not set; the caller frees it. */
 static char *text_of(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
 {
     ProtobufCMessage *alone = bit_msg_clone(msg);
@@ -138,7 +138,7 @@ static char *text_of(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor
     return text;
 }
 
-/* Fields that nobody gave and that came out differently have a rule for a default, and not a value. */
+/* A field that was not given, but differs in a and b, must document a rule as its default, not a value. */
 static void compare(const ProtobufCMessage *a, const ProtobufCMessage *b, const char *prefix)
 {
     char path[128];
@@ -177,7 +177,7 @@ TEST(defaults_that_follow_from_other_fields_are_told_as_rules)
                                  "model { width: 96 vocab: 70000 } schedule { steps: 777 peak_lr: 0.5 stage { } } "
                                  "optimizer { weight_decay: 0.3 beta1: 0.5 beta2: 0.6 }");
 
-    /* What was given in the second is equal in both before they are compared. */
+    /* Fields given only in `other` are made equal, so that only defaults differ. */
     other->model->width = plain->model->width;
     other->model->vocab = plain->model->vocab;
     other->schedule->steps = plain->schedule->steps;

@@ -1,4 +1,4 @@
-/* Sweeps into branches: their order, assignments and labels; and what is wrong with them, with its place. */
+/* Sweeps are expanded into branches: order, assignments and labels; mistakes are reported with their place. */
 #include "ctl/spec/sweep_expand.h"
 #include "ctl/spec/sweep_labels.h"
 #include "proto/err.h"
@@ -14,7 +14,7 @@ struct made {
     int err;
 };
 
-/* --vary as in `vary`, ended by NULL. */
+/* `vary`: values of --vary, ended by NULL. */
 static struct made make(const char *text, const char *const *vary)
 {
     Bit__SweepVary *extra[4];
@@ -99,11 +99,11 @@ TEST(labels_are_as_short_as_tells_them_apart)
            "       vary { field: \"phases.switch.weight_decay\" value: [\"0\", \"0.1\"] } }",
            NULL, "optimizer.weight_decay=0 switch.weight_decay=0", "optimizer.weight_decay=0 switch.weight_decay=0.1",
            "optimizer.weight_decay=0.1 switch.weight_decay=0", "optimizer.weight_decay=0.1 switch.weight_decay=0.1");
-    /* What all have alike says nothing; of paths the last name does; a path that ends alike gets its number. */
+    /* Fields that are equal everywhere are left out, paths are cut to their last name, equal labels get a number. */
     LABELS("grid { vary { field: \"data.train\" value: [\"a/x.npy\", \"\\\"b/y.npy\\\"\", \"b/x.npy\"] }"
            "       vary { field: \"model.layers\" value: \"2\" } }",
            NULL, "train=x.npy", "train=y.npy", "train=x.npy #3");
-    /* Two grids, of which one has a field that the other has not. */
+    /* Two grids; one has a field that the other does not set. */
     LABELS("grid { vary { field: \"model.width\" value: \"64\" } vary { field: \"model.heads\" value: \"4\" } }"
            "grid { vary { field: \"model.width\" value: \"32\" } }",
            NULL, "width=64 heads=4", "width=32");

@@ -5,7 +5,7 @@
 
 static uint8_t bytes_of[256];
 
-/* Every byte is the token of its own number; more are added by merge(). */
+/* Each byte is a token with its value as id. The tests add merges. */
 static void start(struct bit_bpe *bpe, size_t merges)
 {
     EXPECT_EQ(bit_bpe_init(bpe, 256 + (uint32_t)merges, merges), 0);
@@ -20,7 +20,7 @@ static void expect_ids(const struct bit_bpe *bpe, struct bit_bpe_scratch *scratc
 {
     struct bit_ids ids = {0};
 
-    for (int time = 0; time < 2; time++) { /* the second from the cache */
+    for (int time = 0; time < 2; time++) { /* the second time from the cache */
         ids.count = 0;
         EXPECT_EQ(bit_bpe_encode(bpe, scratch, (const uint8_t *)piece, strlen(piece), &ids), 0);
         if (EXPECT_EQ(ids.count, count))
@@ -83,7 +83,7 @@ TEST(whole_pieces_first)
 
     start(&bpe, 2);
     bit_bpe_add_token(&bpe, 256, (const uint8_t *)"abc", 3, true);
-    bit_bpe_add_token(&bpe, 257, (const uint8_t *)"xyz", 3, false); /* of an added token alone */
+    bit_bpe_add_token(&bpe, 257, (const uint8_t *)"xyz", 3, false); /* only an added token */
     EXPECT_EQ(bit_bpe_scratch_create(&scratch), 0);
     expect_ids(&bpe, scratch, "abc", 3, (uint32_t[]){'a', 'b', 'c'});
     bit_bpe_scratch_destroy(scratch);
@@ -95,7 +95,7 @@ TEST(whole_pieces_first)
     bit_bpe_finish(&bpe);
 }
 
-/* The definition, by scanning for the best pair again and again. */
+/* The definition: scan for the best pair and merge it, until there is none. */
 static size_t naive(const uint32_t (*merges)[2], size_t merge_count, const uint8_t *piece, size_t bytes, uint32_t *ids)
 {
     size_t count = bytes;
@@ -120,7 +120,7 @@ static size_t naive(const uint32_t (*merges)[2], size_t merge_count, const uint8
     }
 }
 
-/* Random merges over three letters, pieces from 1 to 400 bytes: both ways of merging, and the cache. */
+/* Random merges over three letters, pieces of 1 to 400 bytes: covers both merge algorithms and the cache. */
 TEST(equals_the_definition)
 {
     enum { MERGES = 60, PIECE = 400 };

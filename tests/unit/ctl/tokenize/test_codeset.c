@@ -2,7 +2,7 @@
 
 #include "tests/test.h"
 
-/* A set as "1-3 7". */
+/* The set as text in hex: "1-3 7". */
 static const char *text_of(const struct bit_codeset *set)
 {
     static char line[1024];
@@ -54,7 +54,7 @@ TEST(inverting_twice_changes_nothing)
 
 enum { SMALL = 64 };
 
-/* The same set as one bit a code point below SMALL. */
+/* Adds random ranges below SMALL; returns the set as a mask with one bit per code point. */
 static uint64_t random_set(struct bit_codeset *set, uint32_t *seed)
 {
     uint64_t bits = 0;

@@ -123,14 +123,14 @@ TEST(strips_as_python_does)
     d = (struct bit_document){.text = (const uint8_t *)" \u3000", .text_bytes = 4};
     bit_document_strip(&d);
     EXPECT_EQ(d.text_bytes, 0);
-    d = (struct bit_document){.text = (const uint8_t *)"\u200b\u180e", .text_bytes = 6}; /* no white space */
+    d = (struct bit_document){.text = (const uint8_t *)"\u200b\u180e", .text_bytes = 6}; /* these are not white space */
     bit_document_strip(&d);
     EXPECT_EQ(d.text_bytes, 6);
 }
 
-/* ---- against jansson: mutations of good lines are accepted by both or by none, with the same text */
+/* ---- compared with jansson: both accept a mutated line, with the same text, or neither does */
 
-/* Jansson refuses numbers above a double's range, which are JSON all the same. */
+/* False if jansson refuses a number because it overflows a double: the line is valid JSON, but not compared. */
 static bool jansson_text(const char *line, size_t bytes, const char **text, size_t *length, json_t **root)
 {
     json_error_t error = {.text = ""};

@@ -34,7 +34,7 @@ static size_t gzip(const void *data, size_t bytes, uint8_t *out, size_t room)
     return room - z.avail_out;
 }
 
-/* What a file reads as; err is what the reading ends with. Checks that blocks are whole lines, rightly numbered. */
+/* Reads a file to its end; *err is the last result. Checks that blocks are whole lines with the right numbers. */
 static size_t read_all(const char *path, uint8_t *out, size_t room, int *err)
 {
     struct bit_line_blocks *lines = NULL;
@@ -72,7 +72,7 @@ static void expect_reads(const char *path, const void *want, size_t bytes)
     free(out);
 }
 
-/* Lines of 0 to 8191 bytes, 3 MB of them. */
+/* 3 MB of lines of 0 to 8191 bytes. */
 static uint8_t *make_text(size_t *bytes)
 {
     size_t room = 3 << 20, used = 0;
@@ -167,7 +167,7 @@ TEST(damaged_files)
     free(packed);
 }
 
-/* A line above the maximum is cut to one byte more than it, and what follows is read as ever. */
+/* A line longer than the maximum is cut to the maximum plus one byte; the next lines are read normally. */
 TEST(long_lines)
 {
     size_t most = BIT_LINE_BYTES_MAX, room = 2 * most + 4096, used = 0, got;

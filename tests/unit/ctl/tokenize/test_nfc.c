@@ -31,7 +31,7 @@ TEST(composes)
     expect_form("e\u0301", "\u00e9");
     expect_form("a\u0323x\u0334", "\u1ea1x\u0334");
     expect_form("xe\u0301y", "x\u00e9y");
-    expect_form("q\u0307\u0323", "q\u0323\u0307"); /* order alone */
+    expect_form("q\u0307\u0323", "q\u0323\u0307"); /* only reordered */
     expect_form("\u1e9b\u0323", "\u1e9b\u0323");
     expect_form("\u212b", "\u00c5");
     expect_form("\u0344", "\u0308\u0301");
@@ -42,7 +42,7 @@ TEST(composes)
 
 TEST(blocked_marks_stay)
 {
-    expect_form("a\u0305\u0301", "a\u0305\u0301"); /* the same class between */
+    expect_form("a\u0305\u0301", "a\u0305\u0301"); /* a mark of the same class is between */
     expect_form("a\u0334\u0301", "\u00e1\u0334");
 }
 
@@ -52,7 +52,7 @@ TEST(younger_than_unicode_9_is_left_alone)
     expect_form("a\u1df6\u0334", "a\u1df6\u0334");               /* a mark since Unicode 10 */
 }
 
-/* 60,000 marks in the worst order: linear, and sorted by class without changing equals. */
+/* 60,000 marks in the worst order: linear time, and a stable sort by class. */
 TEST(long_run_of_marks)
 {
     enum { PAIRS = 30000 };
@@ -71,7 +71,7 @@ TEST(long_run_of_marks)
     free(want);
 }
 
-/* Taking apart and putting together are inverse wherever composing is allowed. */
+/* Decomposing and composing are inverse wherever composition is allowed. */
 TEST(every_composite_round_trips)
 {
     int composites = 0;

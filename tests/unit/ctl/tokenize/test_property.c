@@ -31,7 +31,7 @@ static size_t size_of(const struct bit_codeset *set)
     return count;
 }
 
-/* The matcher of GPT-2's pattern and \p{L}, \p{N}, [[:space:]] have two tables: they say the same. */
+/* GPT-2's matcher and \p{L}, \p{N}, [[:space:]] use two tables, which must agree. */
 TEST(classes_of_both_tables_are_equal)
 {
     struct bit_codeset letter = named("L"), number = named("N"), space = posix("space");
@@ -49,7 +49,7 @@ TEST(classes_of_both_tables_are_equal)
     bit_codeset_finish(&space);
 }
 
-/* How many characters have each is what DerivedGeneralCategory.txt and Scripts.txt of Unicode 16.0 say. */
+/* The number of characters of each, from DerivedGeneralCategory.txt and Scripts.txt of Unicode 16.0. */
 TEST(sizes_are_those_of_the_standard)
 {
     static const struct {

@@ -25,11 +25,11 @@ static const char *matches(const char *pattern, const char *text)
     return line;
 }
 
-/* What tokenizers 0.23.3 finds; tests/tokenize/patterns.py asks it for many more. */
+/* Results of tokenizers 0.23.3; tests/tokenize/patterns.py compares many more. */
 TEST(classes)
 {
     EXPECT_STREQ(matches("\\w+", "e\u0301t\u00b2_ \u24d0-"), "0-5 6-7");
-    EXPECT_STREQ(matches("[\\w]+", "e\u0301t\u00b2_"), "0-3 4-5"); /* in brackets, no superscript is a word's */
+    EXPECT_STREQ(matches("[\\w]+", "e\u0301t\u00b2_"), "0-3 4-5"); /* in brackets \w has no superscripts */
     EXPECT_STREQ(matches("\\h+", "xDEADg\t"), "1-5");
     EXPECT_STREQ(matches("\\s+", "a \u180e\u3000"), "1-2 3-4");
     EXPECT_STREQ(matches("[[:punct:]]+", "a+$.b"), "1-4");
@@ -67,7 +67,7 @@ TEST(repeats)
     EXPECT_STREQ(matches("a{,2}", "aaab"), "0-2 2-3 4-4");
     EXPECT_STREQ(matches("a{2}+", "aaaaa"), "0-4"); /* a repeat of a repeat */
     EXPECT_STREQ(matches("a{2}?b", "aab"), "0-3");
-    EXPECT_STREQ(matches("a{,}", "aa{,}"), "1-5"); /* braces that stand for themselves */
+    EXPECT_STREQ(matches("a{,}", "aa{,}"), "1-5"); /* literal braces */
     EXPECT_STREQ(matches("a?+a", "aa"), "0-2");
     EXPECT_STREQ(matches("(?:ab|a){2}", "aab"), "0-3");
 }
@@ -75,7 +75,7 @@ TEST(repeats)
 TEST(case_folds)
 {
     EXPECT_STREQ(matches("(?i)k", "kK\u212a"), "0-1 1-2 2-3");
-    EXPECT_STREQ(matches("a(?i)b|c", "aB C aC"), "0-2 5-7"); /* for all that is left of the group */
+    EXPECT_STREQ(matches("a(?i)b|c", "aB C aC"), "0-2 5-7"); /* to the end of the group */
     EXPECT_STREQ(matches("(a(?i)b)c", "aBc aBC"), "0-3");
     EXPECT_STREQ(matches("(?i)[^a-k]+", "Kx\u212aL"), "1-2 3-4");
     EXPECT_STREQ(matches("(?i)\\p{Lu}", "aB"), "1-2"); /* properties are not folded */
@@ -142,7 +142,7 @@ TEST(limits)
     EXPECT(regex == NULL);
 }
 
-/* 256 kinds are not too many: 255 letters, and all else. */
+/* 256 kinds of characters are allowed: 255 letters, and all others. */
 TEST(every_byte_is_a_kind)
 {
     char pattern[8192];

@@ -100,7 +100,7 @@ static int tokenize(const char *input, const char *output, struct bit_tokenize_o
     return err;
 }
 
-/* The ids of one text with its end, as the file has them. */
+/* The ids of one text with end-of-text, as in the file. */
 static size_t ids_of(const char *text, uint16_t *out)
 {
     struct bit_encoder *encoder;
@@ -138,7 +138,7 @@ TEST(files_hold_what_was_said)
         return;
     a = ids_of("The river rose.", want);
     b = a + ids_of("By morning", want + a);
-    c = b + ids_of("under water<|endoftext|>", want + b); /* its own end-of-text is enough */
+    c = b + ids_of("under water<|endoftext|>", want + b); /* ends in end-of-text: none is added */
     uint8_t *tokens = read_bytes("three/part-0-00000.npy", &bytes);
     if (EXPECT_EQ(bytes, c * 2))
         EXPECT_MEMEQ(tokens, want, bytes);
@@ -182,7 +182,7 @@ TEST(metadata_names_tokenizer_and_files)
     free(tokens);
 }
 
-/* 3000 documents over some 20 blocks: the same bytes from 1 thread as from 7, in the order of the input. */
+/* 3000 documents in about 20 blocks: 1 thread and 7 must write the same bytes, in the input's order. */
 static void write_many(void)
 {
     FILE *f = fopen(test_path("many.jsonl"), "w");
@@ -308,7 +308,7 @@ TEST(strict_leaves_nothing)
     expect_nothing("strict");
 }
 
-/* Where no file is finished before it: those would stay, for the next call to go on after them. */
+/* If no file was finished before the failure. Finished files stay, so that the next call can continue. */
 TEST(a_failure_in_any_file_leaves_nothing)
 {
     struct bit_tokenize_summary sum;
@@ -324,7 +324,7 @@ TEST(a_failure_in_any_file_leaves_nothing)
     expect_nothing("blank");
 }
 
-/* A vocabulary above 65536 ids: small.json with one byte's token moved up there. */
+/* A vocabulary with an id above 65535: small.json with the token of one byte moved to 70001. */
 static struct bit_tokenizer *large_vocabulary(void)
 {
     char path[4096];

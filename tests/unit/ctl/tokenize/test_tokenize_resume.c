@@ -1,7 +1,7 @@
 /*
- * Tokenizing that is broken off goes on. Every call by which the pipeline changes the disk is counted here, and a child
- * dies at each of them in turn, or is told that the disk is full; then the same call is made again, undisturbed, and
- * the folder must equal, byte for byte, that of a call that was never disturbed.
+ * Tokenizing continues after an interruption. Every call with which the pipeline changes the disk is counted here. A
+ * child dies at each of them in turn, or gets ENOSPC. Then the same tokenizing runs again without faults, and the
+ * folder must equal, byte for byte, that of an undisturbed run.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -16,14 +16,14 @@
 #include "proto/err.h"
 #include "tests/test.h"
 
-enum { END_OF_TEXT = 607, FILE_TOKENS = 3000, DOCUMENTS = 130 }; /* the first of tests/tokenize/small.json */
+enum { END_OF_TEXT = 607, FILE_TOKENS = 3000, DOCUMENTS = 130 }; /* END_OF_TEXT of tests/tokenize/small.json */
 
 /* ---- faults */
 
 enum fault { FAULT_NONE, FAULT_DEATH, FAULT_FULL };
 static enum fault fault;
-static int fault_at;     /* the call that has it, from 1 */
-static atomic_int calls; /* that change the disk */
+static int fault_at;     /* the call with the fault, counted from 1 */
+static atomic_int calls; /* calls that change the disk */
 
 /* True if this call must fail; does not return if it must die. */
 static bool is_hit(void)
@@ -40,7 +40,7 @@ static bool is_hit(void)
     return false;
 }
 
-/* These take the place of the C library's. Half of the data is written before a death, so that lines are torn. */
+/* These replace the C library's. Before a death half of the data is written, so that lines are torn. */
 ssize_t write(int fd, const void *data, size_t bytes);
 ssize_t write(int fd, const void *data, size_t bytes)
 {
@@ -51,7 +51,7 @@ ssize_t write(int fd, const void *data, size_t bytes)
 
 int fsync(int fd)
 {
-    (void)fd; /* a death keeps what the kernel has, so waiting for the disk would show nothing more */
+    (void)fd; /* the kernel keeps its data when a process dies: a real fsync would test nothing more */
     return is_hit() ? -1 : 0;
 }
 
@@ -60,7 +60,7 @@ int renameat(int from, const char *old, int to, const char *new)
     return is_hit() ? -1 : (int)syscall(SYS_renameat, from, old, to, new);
 }
 
-/* A full disk lets go of files. */
+/* Files can be removed from a full disk. */
 int unlinkat(int folder, const char *name, int flags)
 {
     if (fault == FAULT_DEATH)
@@ -108,7 +108,7 @@ TEST(make_inputs)
 
 struct seen {
     struct bit_tokenize_kept resumed, broken;
-    bool broken_first; /* in the first input */
+    bool broken_first; /* `broken` is in the first input */
     int faults;
 };
 
@@ -150,7 +150,7 @@ static int run(const char *output, struct bit_tokenize_options o, struct bit_tok
     return err;
 }
 
-/* In a child that meets `kind` at its call number `at`. Returns its wait status. */
+/* Runs in a child with the fault `kind` at call number `at`. Returns the child's wait status. */
 static int run_in_child(const char *output, enum fault kind, int at)
 {
     pid_t child = fork();
@@ -210,7 +210,7 @@ TEST(undisturbed)
     EXPECT_EQ(access(test_path("whole/part-0-00006.npy"), F_OK), 0);
 }
 
-/* Go on after a fault, undisturbed. */
+/* Continue after a fault, without another one. */
 static void finish(const char *output)
 {
     struct bit_tokenize_summary sum;
@@ -244,7 +244,7 @@ TEST(death_at_every_call)
     EXPECT(deaths > 60);
 }
 
-/* One folder, death upon death, each a little further, until nothing is left to do. */
+/* One folder, in which one child after another dies, each one call later, until one finishes. */
 TEST(death_upon_death)
 {
     char output[64];
@@ -297,7 +297,7 @@ static void on_fault(void *arg, const struct bit_tokenize_fault *f)
     ((struct seen *)arg)->faults++;
 }
 
-/* Stopped between two blocks: what is finished stays, and is told; the rest is reported once more, no line twice. */
+/* Stopped between two blocks: finished files stay and are reported. Faults of the rest are reported once more. */
 TEST(stop_is_a_failure_that_can_be_gone_on_from)
 {
     static const volatile sig_atomic_t stop = 1;
@@ -321,7 +321,7 @@ TEST(stop_is_a_failure_that_can_be_gone_on_from)
     EXPECT_EQ(sum.faults[BIT_DOCUMENT_JSON], whole.faults[BIT_DOCUMENT_JSON]);
 }
 
-/* Each in a folder that was begun otherwise; the note says what differs, and nothing changes. */
+/* Each run differs from the one that began the folder: the error names the difference, and nothing is changed. */
 TEST(another_origin_is_refused)
 {
     struct bit_tokenize_summary sum;

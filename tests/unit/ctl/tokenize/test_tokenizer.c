@@ -28,7 +28,7 @@ static struct bit_tokenizer *small(void)
     return t;
 }
 
-/* The ids of text as "12 7 ...". */
+/* The ids of the text, as "12 7 ...". */
 static const char *ids_of(const struct bit_tokenizer *t, const char *text)
 {
     static char line[1024];
@@ -64,7 +64,7 @@ static void expect_round_trip(const struct bit_tokenizer *t, const char *text, c
     bit_encoder_destroy(encoder);
 }
 
-/* What tokenizers 0.23.3 gives for the same texts; compare.py says so for many more. */
+/* Results of tokenizers 0.23.3 for the same texts; compare.py compares many more. */
 TEST(known_ids)
 {
     struct bit_tokenizer *t = small();
@@ -95,10 +95,10 @@ TEST(added_tokens_are_cut_out)
     struct bit_tokenizer *t = small();
 
     EXPECT_STREQ(ids_of(t, "<|endoftext|><|end|>"), "607 608");
-    EXPECT_STREQ(ids_of(t, "        "), "600 604"); /* 8 spaces: the longest first */
+    EXPECT_STREQ(ids_of(t, "        "), "600 604"); /* 8 spaces: the longest token first */
     EXPECT_STREQ(ids_of(t, "|||IP_ADDRESS|||"), "605");
     EXPECT_STREQ(ids_of(t, "Am\u00e9lieAme\u0301lie"), "606 606"); /* compared in form C */
-    EXPECT_STREQ(ids_of(t, " \n <left><right> \n "), "609 610");   /* white space on one side */
+    EXPECT_STREQ(ids_of(t, " \n <left><right> \n "), "609 610");   /* takes white space on one side */
     EXPECT_STREQ(ids_of(t, " <both>\t<both>\u3000"), "611 611");
     EXPECT_STREQ(ids_of(t, "<|endoftext"), "27 91 68 267 78 460 68 87 83");
     bit_tokenizer_destroy(t);
@@ -120,7 +120,7 @@ TEST(decodes)
     bit_tokenizer_destroy(t);
 }
 
-/* ---- what is refused, with its path */
+/* ---- refusals, with the path */
 
 static void expect_refused(json_t *root, const char *path)
 {
@@ -135,7 +135,7 @@ static void expect_refused(json_t *root, const char *path)
     json_decref(root);
 }
 
-/* small.json with one value replaced: a path of keys and indices with '.' between. */
+/* small.json with one value replaced. The path has keys and indices, separated by '.'. */
 static json_t *edited(const char *path, json_t *value)
 {
     json_t *root = json_load_file(small_path(), 0, NULL), *at = root;

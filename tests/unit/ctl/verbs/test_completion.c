@@ -1,11 +1,11 @@
-/* What may stand in the place of a word of bitctl. */
+/* Completion of bitctl's command line. */
 #include "ctl/verbs/completion.h"
 #include "ctl/verbs/verbs.h"
 #include "tests/test.h"
 
 static char text[1 << 16];
 
-/* The words of the answer, spaces between; without a daemon. */
+/* The words of the answer, separated by spaces. There is no daemon. */
 static const char *answer(const char *line)
 {
     char copy[256], *words[16], *rest = copy, *all = NULL, *out = text;
@@ -57,10 +57,10 @@ TEST(values_of_options)
     EXPECT_STREQ(answer("plot r1 -x since"), "since-switch");
     EXPECT_STREQ(answer("plot r1 --y "), "loss norm lr flip zero strength rate eval: task:");
     EXPECT_STREQ(answer("plot r1 --y=n"), "--y=norm");
-    EXPECT_STREQ(answer("plot r1 --y ev"), ":nospace eval:"); /* then the name of a set */
+    EXPECT_STREQ(answer("plot r1 --y ev"), ":nospace eval:"); /* the name of a set follows */
 }
 
-/* A placeholder that nothing is known of is either a number or a new one, which has to be said in completion.c. */
+/* A placeholder without completions must be a number; for a new one, add them to completion.c. */
 TEST(every_verb_that_takes_runs_or_files_says_so)
 {
     EXPECT_STREQ(answer("submit "), ":files");

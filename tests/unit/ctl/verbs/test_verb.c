@@ -1,4 +1,4 @@
-/* Options of bitctl's verbs: every verb teaches, mistakes end with 2, words and values are taken as they stand. */
+/* bitctl's verbs and their options: every verb has its help, mistakes exit with 2, values are taken literally. */
 #include <getopt.h>
 #include <glob.h>
 
@@ -48,7 +48,7 @@ TEST(a_mistyped_verb_or_another_tools_word_is_understood)
     EXPECT(bit_verb_option_meant(bit_verb_find(bit_verbs, "ps"), "-x") == NULL);
 }
 
-/* Another tool's word stands for a verb that there is. */
+/* Words of other tools suggest a verb that exists. */
 TEST(every_word_of_another_tool_leads_somewhere)
 {
     static const char *const words[] = {"list",  "ls",   "queue",    "logs",    "kill",   "stop",
@@ -59,7 +59,7 @@ TEST(every_word_of_another_tool_leads_somewhere)
         EXPECT(bit_verb_meant(bit_verbs, words[i]) != NULL);
 }
 
-/* A verb that the list in ctl/verbs/meson.build leaves out is not built, and nobody would miss it. */
+/* A verb that is missing in the list in ctl/verbs/meson.build is not built, and nothing else reports it. */
 TEST(every_file_of_a_verb_is_in_the_table)
 {
     const char *root = getenv("BIT_SOURCE_ROOT");

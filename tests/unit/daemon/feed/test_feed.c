@@ -16,9 +16,9 @@
 #define CONTEXT 8
 #define BATCH   4
 
-/* Token t of file k is 1000 k + t: where a row came from can be read off it. */
+/* Token t of file k is 1000 k + t, so that a row shows where it came from. */
 static char path[3][64];
-static const size_t tokens_of[3] = {8 * 7 + 5, 3, 8 * 6}; /* 7 instances and a rest, none, 6 */
+static const size_t tokens_of[3] = {8 * 7 + 5, 3, 8 * 6}; /* 7 instances and a remainder, none, 6 */
 
 static void write_file(int k)
 {
@@ -80,14 +80,14 @@ static const Bit__RunSpec *make_spec(uint32_t vocab)
     return &s.run;
 }
 
-/* Which instance of the 13 a row is, by its first token. */
+/* The index, among the 13 instances, of the one that this row is. */
 static uint32_t instance_of(const uint16_t *row)
 {
     return row[0] < 1000 ? row[0] / CONTEXT : 7 + (uint32_t)(row[0] - 2000) / CONTEXT;
 }
 
-/* Batch k of epoch e is indices[kB, (k+1)B) of the order of seed + e; 13 instances give three batches and one is left
- * out. */
+/* Batch k of epoch e is indices[kB, (k+1)B) of the order of seed + e. 13 instances give three batches; one is left out.
+ */
 TEST(batches_follow_the_order)
 {
     struct bit_feed *feed = NULL;
@@ -116,7 +116,7 @@ TEST(batches_follow_the_order)
     bit_feed_destroy(feed);
 }
 
-/* Any step, in any order of asking, is the same batch. */
+/* A step's batch is the same, whichever steps were asked for before. */
 TEST(a_step_does_not_depend_on_those_before)
 {
     struct bit_feed *a = NULL, *b = NULL;

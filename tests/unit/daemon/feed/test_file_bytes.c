@@ -27,7 +27,7 @@ static void write_tokens(const char *to)
     close(fd);
 }
 
-/* Of a and b alone, and of b that it is shorter. */
+/* It describes only a and b, and gives b too small a size. */
 static void write_sidecar(void)
 {
     char beside[128];

@@ -16,7 +16,7 @@ TEST(what_asks_for_openmetrics)
         {"text/html,application/xhtml+xml,*/*;q=0.8", false},
         {"application/openmetrics-text", true},
         {"APPLICATION/OpenMetrics-Text ; Version=1.0.0", true},
-        /* Prometheus 2.42's own, and that of 2.5 */
+        /* sent by Prometheus 2.42, and by 2.5 */
         {"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
          "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
          true},

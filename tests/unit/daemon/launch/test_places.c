@@ -28,7 +28,7 @@ static void want(uint32_t ranks, uint32_t min_ranks, const char *gres, uint32_t 
     spec.batch = &batch;
 }
 
-/* "RANKS on NODES", at most so many each. */
+/* "RANKS on NODES, N each", N at most; or the error. */
 static const char *placed(const char *all, const char *lost)
 {
     static char text[512];
@@ -81,7 +81,7 @@ TEST(fewer_ranks_divide_the_batch_and_its_micro_batches)
     EXPECT_STREQ(placed("n[1-4]", "n4"), "16 on n[1-2], 8 each");
     want(24, 1, "gpu:8", 96, 0);
     EXPECT_STREQ(placed("n[1-3]", "n2"), "16 on n[1,3], 8 each");
-    want(24, 1, "gpu:8", 96, 4); /* 96 / 16 = 6 is no whole number of fours; 96 / 12 = 8 is */
+    want(24, 1, "gpu:8", 96, 4); /* 96 / 16 = 6 is no multiple of 4; 96 / 12 = 8 is */
     EXPECT_STREQ(placed("n[1-3]", "n2"), "12 on n[1,3], 6 each");
 }
 
@@ -90,7 +90,7 @@ TEST(fewer_ranks_are_whole_groups)
     want(32, 1, "gpu:8", 2048, 0);
     launch.shard_ranks = 32;
     EXPECT_CONTAINS(placed("n[1-4]", "n4"), "min_ranks");
-    want(24, 1, "gpu:8", 96, 0); /* without groups 16 */
+    want(24, 1, "gpu:8", 96, 0); /* without groups it would be 16 */
     launch.shard_ranks = 6;
     EXPECT_STREQ(placed("n[1-3]", "n2"), "12 on n[1,3], 6 each");
 }

@@ -6,7 +6,7 @@
 #include "tests/test.h"
 
 static struct bit_connection_rate rate;
-static unsigned expected; /* ranks of launches */
+static unsigned expected; /* ranks that launches wait for */
 
 static const struct sockaddr *v4(uint32_t host)
 {
@@ -25,7 +25,7 @@ static const struct sockaddr *v6(const char *text)
     return (const struct sockaddr *)&a;
 }
 
-/* How many of so many come through. */
+/* How many of `times` connections are accepted. */
 static int knock(const struct sockaddr *from, int times, uint64_t now_ms)
 {
     int taken = 0;
@@ -48,7 +48,7 @@ TEST(a_node_is_always_taken)
     rate = (struct bit_connection_rate){0};
     bit_connection_rate_trust(&rate, v4(0x0a000001), 1000);
     EXPECT_EQ(knock(v4(0x0a000001), 5000, 1000), 5000);
-    for (uint32_t i = 0; i < 4 * BIT_CONNECTION_RATE_SOURCES; i++) /* however many others come */
+    for (uint32_t i = 0; i < 4 * BIT_CONNECTION_RATE_SOURCES; i++) /* many other sources */
         knock(v4(0x0b000000 + i), 1, 2000 + i);
     EXPECT_EQ(knock(v4(0x0a000001), 5000, 9000), 5000);
 }
@@ -70,7 +70,7 @@ TEST(ranks_that_are_expected_come_all_at_once)
     expected = 4096;
     EXPECT_EQ(knock(v4(0x0a000001), 4096, 1000), 4096);
     EXPECT_EQ(knock(v4(0x0a000001), 1000, 1000), BIT_CONNECTION_RATE_BURST);
-    expected = 0; /* they are here, or their launch is over: what was taken for them comes back as it does for others */
+    expected = 0; /* they have connected, or their launch is over: the tokens taken for them return at the usual rate */
     EXPECT_EQ(knock(v4(0x0a000001), 1, 2000), 0);
     EXPECT_EQ(knock(v4(0x0a000001), 1, 1000 + 4097 * 1000 / BIT_CONNECTION_RATE_PER_S), 1);
 }

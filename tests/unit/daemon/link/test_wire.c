@@ -45,7 +45,7 @@ static void on_broken(void *arg, int err)
     bit_wire_close(&o->wire, on_closed);
 }
 
-/* bitd was not let in for a while: the worker's last word and its end are there, and a heartbeat goes out first. */
+/* bitd did not run for a while: the worker's last message and its EOF wait, and bitd sends a heartbeat first. */
 TEST(what_was_said_before_the_end_is_heard)
 {
     static const struct bit_wire_ops ops = {NULL, give_room, on_arrived, on_sent, on_broken};

@@ -28,7 +28,7 @@ TEST(each_setting_that_a_record_changed_and_no_other)
     planned.has_uid = true;
     planned.uid = 1000;
     EXPECT_EQ(bit_changes_note(&c, &r, 4, &first, &first), 0);
-    EXPECT(c == NULL); /* nothing was changed, nothing is held */
+    EXPECT(c == NULL); /* no change, no allocation */
     EXPECT_EQ(bit_changes_note(&c, &r, 4, &first, &second), 0);
     EXPECT_EQ(c->count, 2);
     const struct bit_change *at = bit_changes_at(c, 2, 0), *optimizer = bit_changes_at(c, 2, 1);
@@ -42,7 +42,7 @@ TEST(each_setting_that_a_record_changed_and_no_other)
     EXPECT_EQ(c->count, 5);
     EXPECT_STREQ(bit_changes_at(c, 3, 0)->is, "-");
     EXPECT_STREQ(bit_changes_at(c, 1, 0)->setting, "launch.ranks");
-    EXPECT_EQ(bit_changes_note(&c, &r, 5, &third, &same), 0); /* of a switch that is not planned nothing counts */
+    EXPECT_EQ(bit_changes_note(&c, &r, 5, &third, &same), 0); /* no switch is planned: its fields are ignored */
     EXPECT_EQ(c->count, 5);
     free(c);
 }

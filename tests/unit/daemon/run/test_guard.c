@@ -1,5 +1,5 @@
-/* What is pure of the guard: rewinds, bounds of spikes, stragglers, comparisons after a restart, and what a run makes
- * of their records. */
+/* The pure parts of the guard: rewinds, spike bounds, stragglers, comparisons after a restart, and how a run applies
+ * their records. */
 #include "daemon/run/guard.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ static double uniform(void)
     return (double)(seed >> 11) * 0x1p-53;
 }
 
-static double noise(void) /* of about one standard deviation */
+static double noise(void) /* about normal, standard deviation 1 */
 {
     double sum = 0;
 
@@ -74,7 +74,7 @@ static void ready(struct bit_run *run, uint64_t step, uint32_t ranks, uint64_t w
     EXPECT_EQ(bit_run_apply_ready(run, &m), 0);
 }
 
-/* As reports.c does it: judged, then applied. Returns the verdict on its first anomaly, 0 if it has none. */
+/* Judges the step, then applies it, as reports.c does. Returns the action on its first anomaly, 0 if it has none. */
 static Bit__GuardAction step(struct bit_run *run, struct bit_guard *guard, uint64_t s, double loss, double norm,
                              bool skipped)
 {
@@ -146,12 +146,12 @@ TEST(positions_follow_the_rewinds)
     EXPECT_EQ(bit_rewinds_add(&r, 20, 100, 22, 2), 0);
     EXPECT_EQ(bit_rewinds_position(&r, 20), 25);
     EXPECT_EQ(bit_rewinds_position(&r, 21), 126);
-    /* Back to the same step: counted from what its batch is, so the ones left out before are part of it. */
+    /* Back to the same step: counted from that step's batch, so the batches left out before are included. */
     EXPECT_EQ(bit_rewinds_skip(&r, 20, 23, 1), 103);
     EXPECT_EQ(bit_rewinds_add(&r, 20, 103, 23, 3), 0);
     EXPECT_EQ(bit_rewinds_position(&r, 21), 129);
     EXPECT_EQ(bit_rewinds_to(&r, 20), 2);
-    /* Further back than all: the line after is no more. */
+    /* Further back than all rewinds before, which no longer apply. */
     EXPECT_EQ(bit_rewinds_skip(&r, 5, 21, 1), 124);
     EXPECT_EQ(bit_rewinds_add(&r, 5, 124, 21, 4), 0);
     EXPECT_EQ(bit_rewinds_position(&r, 5), 5);
@@ -171,7 +171,7 @@ TEST(no_batch_comes_twice_whatever_is_rewound)
         uint64_t bad = used[at];
         EXPECT_EQ(bit_rewinds_add(&r, to, bit_rewinds_skip(&r, to, at, (uint64_t)(uniform() * 3)), at, 1), 0);
         for (uint64_t s = 1; s <= to; s++)
-            EXPECT_EQ(bit_rewinds_position(&r, s), used[s]); /* what is kept was trained on what it was trained on */
+            EXPECT_EQ(bit_rewinds_position(&r, s), used[s]); /* kept steps keep their batches */
         EXPECT(bit_rewinds_position(&r, to + 1) > bad);
         last = to;
     }
@@ -185,7 +185,7 @@ TEST(checkpoints_of_a_line_that_is_no_more)
     EXPECT_EQ(bit_rewinds_add(&r, 10, 5, 15, 3), 0);
     EXPECT(!bit_rewinds_gave_up(&r, 10, 1));
     EXPECT(bit_rewinds_gave_up(&r, 12, 1));
-    EXPECT(bit_rewinds_gave_up(&r, 12, 3)); /* by a rank that was late, too */
+    EXPECT(bit_rewinds_gave_up(&r, 12, 3)); /* in the launch that was rewound, too */
     EXPECT(!bit_rewinds_gave_up(&r, 12, 4));
     bit_rewinds_finish(&r);
 }
@@ -206,7 +206,7 @@ TEST(a_run_that_was_set_back)
     EXPECT_EQ(run.skipped, 1);
     EXPECT_EQ(bit_guard_target(&run, 11), 8);
     EXPECT_EQ(bit_guard_target(&run, 10), 4); /* 8 is not 3 steps back */
-    EXPECT_EQ(bit_guard_target(&run, 5), 4);  /* none is: the oldest */
+    EXPECT_EQ(bit_guard_target(&run, 5), 4);  /* none is: the oldest one */
     EXPECT_EQ(bit_guard_target(&run, 3), 0);
     rewind_to(&run, 8, 4, 12);
     EXPECT_EQ(run.state, BIT__RUN_STATE__RESTARTING);
@@ -217,12 +217,12 @@ TEST(a_run_that_was_set_back)
     EXPECT_EQ(bit_run_position(&run, 9), 13);
     snprintf(run.launch.restore, sizeof run.launch.restore, "step-00000008");
     ready(&run, 8, 2, 8, 8);
-    EXPECT_EQ(run.chain, link); /* the chain goes on where the checkpoint lies */
+    EXPECT_EQ(run.chain, link); /* the chain goes on from the checkpoint's step */
     EXPECT(bit_rerun_is_done(&run.rerun) && run.rerun.first.field == NULL);
     bit_run_finish(&run);
 }
 
-/* ---- numbers that are none */
+/* ---- NaN */
 
 TEST(too_many_skipped_steps_stop_the_run)
 {
@@ -256,13 +256,13 @@ TEST(a_rewind_is_due_until_it_is_made)
     ready(&run, 0, 2, 77, 0);
     EXPECT_EQ(step(&run, &guard, 1, 5, 1, false), 0);
     EXPECT_EQ(step(&run, &guard, 2, 0, 0, true), BIT__GUARD_ACTION__REWIND);
-    EXPECT_EQ(step(&run, &guard, 3, 5, 1, false), 0); /* reports that were on their way */
+    EXPECT_EQ(step(&run, &guard, 3, 5, 1, false), 0); /* a report that was in flight */
     EXPECT_EQ(run.due.action, BIT__GUARD_ACTION__REWIND);
     EXPECT_EQ(run.due.step, 2);
     rewind_to(&run, 0, 2, 2);
     EXPECT_EQ(run.due.action, 0);
     ready(&run, 0, 2, 77, 0);
-    EXPECT_EQ(step(&run, &guard, 1, 0, 0, true), BIT__GUARD_ACTION__STOP); /* once was the most */
+    EXPECT_EQ(step(&run, &guard, 1, 0, 0, true), BIT__GUARD_ACTION__STOP); /* `most` allows one rewind */
     bit_run_finish(&run);
 }
 
@@ -286,7 +286,7 @@ static Bit__GuardAction next(struct spiking *t, double loss, double norm)
     return step(&t->run, &t->guard, ++t->step, loss, norm, false);
 }
 
-/* A loss that falls and is noisy, as losses are. */
+/* A falling, noisy loss, as in training. */
 static double usual(uint64_t s)
 {
     return 3 + 4 * exp(-(double)s / 100) + 0.05 * noise();
@@ -301,7 +301,7 @@ TEST(noise_is_no_spike_and_a_spike_is_none)
     for (int i = 0; i < 900; i++)
         EXPECT_EQ(next(&t, usual(t.step), exp(0.3 * noise())), 0);
     EXPECT_EQ(next(&t, 4.5, 1), BIT__GUARD_ACTION__WARN);
-    EXPECT_EQ(next(&t, 4.6, 1), 0); /* told of once */
+    EXPECT_EQ(next(&t, 4.6, 1), 0); /* reported once */
     EXPECT_EQ(next(&t, 3, 1), 0);
     EXPECT_EQ(next(&t, 3, 20), BIT__GUARD_ACTION__WARN);
     EXPECT_EQ(t.run.seen_count, 2);
@@ -309,7 +309,7 @@ TEST(noise_is_no_spike_and_a_spike_is_none)
     bit_run_finish(&t.run);
 }
 
-/* Half a window of spikes moves neither median nor MAD by much; a mean and a deviation would be lost. */
+/* Spikes in an eighth of a window hardly move median and MAD; mean and standard deviation would be useless. */
 TEST(spikes_do_not_hide_one_another)
 {
     struct spiking t;
@@ -328,7 +328,7 @@ TEST(spikes_do_not_hide_one_another)
     bit_run_finish(&t.run);
 }
 
-/* What a bound is made of is known when the step is ordered, and skipped steps are no part of it. */
+/* A bound depends only on steps that are known when its step is ordered, and not on skipped ones. */
 TEST(a_bound_is_the_same_whenever_the_step_is_ordered)
 {
     struct spiking t;
@@ -357,11 +357,11 @@ TEST(a_spike_after_the_switch_is_expected)
         EXPECT_EQ(next(&t, 3 + 0.05 * noise(), 1), 0);
     EXPECT_EQ(next(&t, 9, 1), BIT__GUARD_ACTION__WARN);
     EXPECT(t.run.seen[0].what.expected);
-    EXPECT_EQ(next(&t, 8.5, 1), 0); /* one mark for all of it */
+    EXPECT_EQ(next(&t, 8.5, 1), 0); /* reported once for the whole spike */
     for (int i = 0; i < 158; i++)
         EXPECT_EQ(next(&t, 5 + 0.05 * noise(), 1), 0);
     EXPECT_EQ(t.step, 460);
-    EXPECT_EQ(next(&t, 5, 1), 0); /* what it learnt before the switch is no measure any more */
+    EXPECT_EQ(next(&t, 5, 1), 0); /* steps before the switch no longer count */
     EXPECT_EQ(next(&t, 9, 1), BIT__GUARD_ACTION__STOP);
     EXPECT_EQ(t.run.due.action, BIT__GUARD_ACTION__STOP);
     bit_run_finish(&t.run);
@@ -400,7 +400,7 @@ TEST(the_right_rank_is_named_in_time)
         int after = 0;
         for (int i = 0; i < 300; i++) {
             times(us, 8, 8, 1);
-            EXPECT_EQ(bit_straggler_note(&s, us, 8, 1.3, 50), -1); /* nobody */
+            EXPECT_EQ(bit_straggler_note(&s, us, 8, 1.3, 50), -1); /* none is slow */
         }
         for (; after < 100 && named < 0; after++) {
             times(us, 8, slow, 1.5);
@@ -410,7 +410,7 @@ TEST(the_right_rank_is_named_in_time)
         EXPECT(after <= 50);
         EXPECT_STREQ(bit_straggler_place(&s, slow), "backward");
         times(us, 8, slow, 1.5);
-        EXPECT_EQ(bit_straggler_note(&s, us, 8, 1.3, 50), -1); /* told of once */
+        EXPECT_EQ(bit_straggler_note(&s, us, 8, 1.3, 50), -1); /* reported once */
         bit_straggler_finish(&s);
     }
 }
@@ -424,7 +424,7 @@ TEST(one_pause_makes_no_straggler)
         times(us, 2, i == 100 ? 1 : 2, 1000);
         EXPECT_EQ(bit_straggler_note(&s, us, 2, 1.3, 50), -1);
     }
-    EXPECT_EQ(bit_straggler_note(&s, us, 1, 1.3, 50), -1); /* alone, nobody is behind */
+    EXPECT_EQ(bit_straggler_note(&s, us, 1, 1.3, 50), -1); /* a single rank is never slow */
     bit_straggler_finish(&s);
 }
 
@@ -482,7 +482,7 @@ TEST(altered_moments_are_named_before_a_step_is_done)
     bit_run_finish(&run);
 }
 
-/* A fork may begin with fresh moments, or with moments of another type: nothing is said of them. */
+/* A fork may begin with fresh moments, or with moments of another type: they are not compared. */
 TEST(what_is_said_of_a_restore_is_what_was_compared)
 {
     for (int moments = 0; moments < 2; moments++) {

@@ -6,7 +6,7 @@
 #include "proto/wire/msg.h"
 #include "tests/test.h"
 
-/* A normalised spec by hand: the parts that the sequence reads. */
+/* A run whose spec has only the parts that the sequence reads, as if normalised. */
 static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t checkpoint_every, uint64_t eval_every)
 {
     struct bit_run run;
@@ -40,7 +40,7 @@ static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t check
     return run;
 }
 
-/* A task of three orders: two whole ones and a document. */
+/* A task of three orders: two full ones, and one with a single document. */
 static void add_task(struct bit_run *run, uint64_t every)
 {
     Bit__EvalSpec *eval = run->spec->eval;
@@ -53,8 +53,10 @@ static void add_task(struct bit_run *run, uint64_t every)
     eval->tasks_every = every;
 }
 
-/* One letter an order: b and t a set, p and q a part of a task, in 16-bit and ternary; C S(witch), digits for steps, . for
- * nothing, and the stop's reason. */
+/*
+ * Appends one letter for each order: b or t evaluates a set in 16-bit or ternary, p or q scores a part of a task, C is
+ * a checkpoint, P the one before a switch, S the switch, a number a step, ! the stop with its reason, . no order yet.
+ */
 static void play(struct bit_run *run, struct bit_order_sequence *c, unsigned lookahead, char *out)
 {
     for (;;) {
@@ -114,7 +116,7 @@ TEST(a_switch_goes_on_beside_its_checkpoint)
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     run.step = 8;
     play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12PS34C5678C9C."); /* none is waited for, but the last */
+    EXPECT_STREQ(out, "12PS34C5678C9C."); /* it waits only for the last one */
     bit_order_sequence_checkpointed(&c, 2, false);
     bit_order_sequence_checkpointed(&c, 9, true);
     play(&run, &c, 100, out);
@@ -122,7 +124,7 @@ TEST(a_switch_goes_on_beside_its_checkpoint)
     bit_run_finish(&run);
 }
 
-/* One of the boundary that it has left for the other phase would take the place of the switch's own. */
+/* A second checkpoint of that boundary, of the ternary phase, would replace the one of the switch. */
 TEST(leaving_right_after_the_switch_waits_for_its_checkpoint_and_takes_no_other)
 {
     struct bit_run run = make_run(9, 2, 4, 0);
@@ -145,7 +147,7 @@ TEST(leaving_right_after_the_switch_waits_for_its_checkpoint_and_takes_no_other)
     bit_run_finish(&run);
 }
 
-/* The disk did not take the last one: there may be none to go back to. */
+/* The last checkpoint could not be written: there may be none to go back to. */
 TEST(a_switch_waits_for_its_checkpoint_after_one_that_failed)
 {
     struct bit_run run = make_run(9, 2, 4, 0);
@@ -157,7 +159,7 @@ TEST(a_switch_waits_for_its_checkpoint_after_one_that_failed)
     run.checkpoints.failures = 1;
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12P.");
-    bit_order_sequence_checkpointed(&c, 2, false); /* not written: asked for again, and the switch waits on */
+    bit_order_sequence_checkpointed(&c, 2, false); /* not written: the switch still waits */
     play(&run, &c, 100, out);
     EXPECT_STREQ(out, "12P..");
     bit_order_sequence_retry_checkpoint(&c);
@@ -165,7 +167,7 @@ TEST(a_switch_waits_for_its_checkpoint_after_one_that_failed)
     EXPECT_STREQ(out, "12P..P.");
     bit_order_sequence_checkpointed(&c, 2, true);
     play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12P..P.S34C5678C9C."); /* the others are not waited for, but the last */
+    EXPECT_STREQ(out, "12P..P.S34C5678C9C."); /* of the others it waits only for the last */
     bit_run_finish(&run);
 }
 
@@ -186,7 +188,7 @@ TEST(evaluates_before_it_checkpoints)
     bit_run_finish(&run);
 }
 
-/* After the order for the checkpoint, and before what waits for it. */
+/* Parts come after the order for the checkpoint, and before the order that waits for it. */
 TEST(tasks_are_scored_part_by_part)
 {
     struct bit_run run = make_run(4, 2, 2, 2);
@@ -218,7 +220,7 @@ TEST(steps_named_one_by_one_are_evaluated_and_checkpointed)
     name_step(&run.spec->checkpoint->at, &run.spec->checkpoint->n_at, 3);
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 100, out);
-    EXPECT_STREQ(out, "12bt3C4btC."); /* and the end, as where there is an `every` */
+    EXPECT_STREQ(out, "12bt3C4btC."); /* and at the end, as with `every` */
     bit_run_finish(&run);
 }
 
@@ -246,7 +248,7 @@ TEST(a_pause_leaves_the_rest_of_the_tasks_for_later)
     play(&run, &c, 9, out);
     EXPECT_STREQ(out, "C.!2");
     run.state = BIT__RUN_STATE__TRAINING;
-    run.eval = (struct bit_run_evals){.known = true, .step = 1, .count = 2}; /* both had been reported */
+    run.eval = (struct bit_run_evals){.known = true, .step = 1, .count = 2}; /* both parts had been reported */
     bit_order_sequence_init(&c, &run, 1, BIT__PRECISION__SIXTEEN_BIT);
     strcpy(out, "");
     play(&run, &c, 2, out);
@@ -277,8 +279,7 @@ TEST(few_parts_of_tasks_are_out_at_once)
     bit_run_finish(&run);
 }
 
-/* What the journal holds of a later boundary was evaluated at this one, too: a lost worker's steps are done again. */
-/* Without steps the run is one boundary: it stops when everything is evaluated, and is left at once before that. */
+/* Without steps the run is one boundary: it ends when everything is evaluated; a pause or a cancel stops it at once. */
 TEST(a_run_without_steps_evaluates_and_stops)
 {
     struct bit_run run = make_run(0, -1, 5, 1000);
@@ -305,7 +306,7 @@ TEST(a_run_without_steps_evaluates_and_stops)
         bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
         play(&run, &c, 2, out);
         EXPECT_STREQ(out, asked[i].orders);
-        run.eval.count = 8; /* nothing is left of it */
+        run.eval.count = 8; /* everything is evaluated */
         out[0] = '\0';
         bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
         play(&run, &c, 2, out);
@@ -335,7 +336,7 @@ TEST(a_run_without_steps_evaluates_in_the_precision_that_it_is_told)
     }
 }
 
-/* Sets in 16-bit, with each part of the other, and in that; tasks in both. */
+/* Sets in 16-bit, then with each ternary part alone, then in ternary; tasks only in 16-bit and in ternary. */
 TEST(the_damage_map_is_of_sets_alone)
 {
     struct bit_run run = make_run(0, -1, 5, 1000);
@@ -358,6 +359,7 @@ TEST(the_damage_map_is_of_sets_alone)
     bit_run_finish(&run);
 }
 
+/* A new worker repeats the lost one's steps, but no evaluation up to the last one that is in the journal. */
 TEST(evaluations_are_not_repeated)
 {
     struct bit_run run = make_run(6, -1, 0, 2);
@@ -415,7 +417,7 @@ TEST(leaving_takes_a_checkpoint_with_it)
 
     bit_order_sequence_init(&c, &run, 0, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 3, out);
-    run.state = BIT__RUN_STATE__PAUSING; /* where the switch was due: it is not begun any more */
+    run.state = BIT__RUN_STATE__PAUSING; /* at the step of the switch, which is not begun */
     run.step = 3;
     play(&run, &c, 3, out);
     EXPECT_STREQ(out, "123.P.");
@@ -425,7 +427,7 @@ TEST(leaving_takes_a_checkpoint_with_it)
     bit_run_finish(&run);
 }
 
-/* A worker that comes back to a boundary is not asked again for what the journal holds of it. */
+/* A worker that comes back to a boundary does not repeat the evaluations that the journal has of it. */
 TEST(goes_on_in_the_middle_of_a_boundary)
 {
     struct bit_run run = make_run(20, 4, 4, 4);
@@ -439,7 +441,7 @@ TEST(goes_on_in_the_middle_of_a_boundary)
     bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__SIXTEEN_BIT);
     play(&run, &c, 1, out);
     EXPECT_STREQ(out, "tPS5.");
-    bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__TERNARY); /* it had switched before the daemon went */
+    bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__TERNARY); /* it had switched before the daemon stopped */
     run.eval.count = 2;
     out[0] = '\0';
     play(&run, &c, 1, out);
@@ -458,7 +460,8 @@ TEST(a_switch_is_never_planned_against_an_order)
     EXPECT_EQ(bit_order_sequence_earliest_switch(&c, &run, 0), 4);
     run.step = run.step_max = 2;
     EXPECT_EQ(bit_order_sequence_earliest_switch(&c, &run, 0), 4);
-    EXPECT_EQ(bit_order_sequence_earliest_switch(NULL, &run, 6), 6); /* an earlier daemon may have promised so far */
+    EXPECT_EQ(bit_order_sequence_earliest_switch(NULL, &run, 6),
+              6); /* an earlier daemon may have ordered steps up to 6 */
     run.plan.at_step = 4;
     out[0] = '\0';
     play(&run, &c, 4, out);
@@ -498,7 +501,7 @@ static void apply_report(struct bit_run *run, uint64_t step, int error)
     EXPECT_EQ(bit_run_apply(run, &r), 0);
 }
 
-/* Whoever asked is told of the next one, where the one that he asked for could not be written. */
+/* If the checkpoint that a client asked for could not be written, the next one is pinned instead. */
 TEST(what_was_asked_for_is_pinned_or_the_next_instead)
 {
     struct bit_run run = make_run(100, -1, 5, 0);
@@ -543,11 +546,11 @@ TEST(backs_off_and_gives_up)
         EXPECT_EQ(bit_run_backoff_ms(&run, 30000), ms[i]);
     }
     run.launch.stood = true;
-    run.step_max = 4; /* one step further, and it begins anew */
+    run.step_max = 4; /* one step further: the count starts again */
     EXPECT_EQ(bit_run_apply(&run, &r), 0);
     EXPECT_EQ(run.fruitless, 1);
     run.launch.stood = true;
-    run.eval.made = 1; /* as does an evaluation, which is not made again */
+    run.eval.made = 1; /* an evaluation does the same: it is not repeated */
     EXPECT_EQ(bit_run_apply(&run, &r), 0);
     EXPECT_EQ(run.fruitless, 1);
     run.launch.stood = true;
@@ -557,7 +560,7 @@ TEST(backs_off_and_gives_up)
     run.step_max = 5;
     EXPECT_EQ(bit_run_apply(&run, &r), 0);
     EXPECT_EQ(run.restarts, 14);
-    for (unsigned i = 1; i <= 40; i++) { /* a launch that comes to nothing is not one that gained nothing */
+    for (unsigned i = 1; i <= 40; i++) { /* launches that never became ready are counted apart */
         EXPECT_EQ(bit_run_apply(&run, &r), 0);
         EXPECT_EQ(run.launch.failures, i);
         EXPECT_EQ(bit_run_backoff_ms(&run, 30000), ms[BIT_MIN(i, 10u) - 1]);
@@ -586,7 +589,7 @@ TEST(history_keeps_the_latest_and_a_thinned_curve)
     EXPECT(h.curve_count > BIT_HISTORY_CURVE_MAX / 4 && h.curve_count <= BIT_HISTORY_CURVE_MAX);
     for (size_t i = 1; i < h.curve_count; i++)
         EXPECT_EQ(h.curve[i].step - h.curve[i - 1].step, h.curve_every);
-    EXPECT_EQ(put(&h, 199990, -1, 0), 0); /* again after a restart: its curve goes back */
+    EXPECT_EQ(put(&h, 199990, -1, 0), 0); /* the step again after a restart: the curve is cut */
     EXPECT_EQ(bit_history_get(&h, 199990)->loss, -1);
     EXPECT(h.curve[h.curve_count - 1].step <= 199990);
     EXPECT_EQ(bit_history_get(&h, 200000)->loss, 200000);
@@ -596,7 +599,7 @@ TEST(history_keeps_the_latest_and_a_thinned_curve)
     EXPECT_EQ(put(&h, 190001, 5, 0), 0); /* and goes on from there */
     EXPECT_EQ(bit_history_get(&h, 190000)->loss, 190000);
     EXPECT_EQ(bit_history_get(&h, 190001)->loss, 5);
-    bit_history_cut(&h, 3); /* before what is held: nothing is */
+    bit_history_cut(&h, 3); /* before everything it has: empty */
     EXPECT(bit_history_get(&h, 3) == NULL && h.first > h.last && h.curve_count == 0);
     EXPECT_EQ(put(&h, 4, 6, 0), 0);
     EXPECT_EQ(bit_history_get(&h, 4)->loss, 6);

@@ -1,4 +1,4 @@
-/* Which ranks have written their stacks, from a log that is read in portions. */
+/* Finding the ranks that have written their stacks in a log that is read in portions. */
 #include <stdio.h>
 #include <string.h>
 

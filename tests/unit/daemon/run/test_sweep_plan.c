@@ -8,7 +8,7 @@
 
 #define BRANCHES 8
 
-/* A run of 1000 steps with what follows, up to NULL, otherwise. */
+/* A specification of 1000 steps with the assignments in `set`, which NULL ends. */
 static Bit__RunSpec *make(const char *const *set)
 {
     static const char *const base[] = {"model.preset=olmo_20m",
@@ -138,7 +138,7 @@ TEST(a_study_trains_its_trunk_once)
         bit_msg_free(spec[i]);
 }
 
-/* The most that sharing can save: a heaviest tree over what each two have in common, grown from one branch. */
+/* The most steps that sharing can save: a maximum spanning tree (Prim) over the common steps of each pair. */
 static uint64_t most_saved(Bit__RunSpec *const *spec, size_t count)
 {
     uint64_t best[BRANCHES] = {0}, saved = 0;
@@ -201,7 +201,7 @@ TEST(a_parent_is_asked_for_no_more_checkpoints_than_it_may_have)
     for (uint64_t step = 1001; spec[0]->checkpoint->n_at < BIT_AT_MAX - 2; step++)
         EXPECT_EQ(bit_sweep_plan_add_checkpoint(spec[0], step), 0);
     bit_sweep_plan_make((const Bit__RunSpec *const *)spec, BIT_COUNT(spec), place);
-    /* It has room for two. The next one begins by itself, as nobody else has its steps, and the last one from that. */
+    /* Branch 0 has room for two checkpoints. Branch 3 can fork from no other and begins at step 1; 4 forks from 3. */
     const struct bit_sweep_place expected[BIT_COUNT(spec)] = {{0, 0}, {0, 899}, {0, 898}, {3, 0}, {3, 896}};
     for (size_t i = 0; i < BIT_COUNT(spec); i++) {
         EXPECT_EQ(place[i].parent, expected[i].parent);

@@ -64,7 +64,7 @@ TEST(another_rank_or_number_of_ranks_is_refused)
     Bit__WorkerDone m = done_of(1, 24);
 
     EXPECT_EQ(bit_tally_begin(&t, 4), 0);
-    EXPECT_EQ(bit_tally_note(&t, 2, &m), BIT_EWORKER); /* on rank 2's link */
+    EXPECT_EQ(bit_tally_note(&t, 2, &m), BIT_EWORKER); /* rank 1's, on rank 2's link */
     m.ranks = 3;
     EXPECT_EQ(bit_tally_note(&t, 1, &m), BIT_EWORKER);
     EXPECT_CONTAINS(bit_fail_text(), "rank 1 of 3");
@@ -91,12 +91,12 @@ TEST(digests_that_differ_are_refused_and_named)
     EXPECT_CONTAINS(bit_fail_text(), "rank 3 says that its phase after step 24");
     m = done_of(0, 24);
     m.weights_digest++;
-    EXPECT_EQ(bit_tally_note(&t, 0, &m), BIT_EREPLICA); /* nor may a rank change its mind */
+    EXPECT_EQ(bit_tally_note(&t, 0, &m), BIT_EREPLICA); /* nor may a rank contradict itself */
     expect_missing(&t, 3, 1, "ranks 1, 2, 3 of 4 have not said that they are done");
     bit_tally_finish(&t);
 }
 
-/* A daemon that comes back may stop it for another reason, or later. */
+/* A restarted daemon may stop the run for another reason, or at a later step. */
 TEST(the_last_word_counts)
 {
     struct bit_tally t = {0};
@@ -111,7 +111,7 @@ TEST(the_last_word_counts)
     EXPECT_EQ(bit_tally_missing(&t, 20, COMPLETE, &first), 2);
     m.step = 24;
     m.reason = COMPLETE;
-    m.weights_digest = 7; /* of another step: nothing to compare it with */
+    m.weights_digest = 7; /* of another step: not compared */
     EXPECT_EQ(bit_tally_note(&t, 1, &m), 1);
     EXPECT_EQ(bit_tally_missing(&t, 20, PAUSE, &first), 2);
     EXPECT_EQ(bit_tally_missing(&t, 24, COMPLETE, &first), 1);
@@ -128,7 +128,7 @@ TEST(many_are_not_all_named)
     bit_tally_finish(&t);
 }
 
-/* Counted as it is said, and counted anew, it is the same, whoever says what in which order. */
+/* The counts kept with each report equal a recount, whatever the ranks report and in whatever order. */
 TEST(what_is_counted_is_what_was_said)
 {
     struct bit_tally t = {0};

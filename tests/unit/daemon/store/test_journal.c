@@ -84,7 +84,7 @@ TEST(appends_and_replays)
     bit_journal_close(&j);
 }
 
-/* Cut at every byte of the last two records: what was whole is there, the rest is cut off, and it can go on. */
+/* Cut at every byte of the last two records: whole records are kept, the rest is cut off, and appending works. */
 TEST(cuts_a_torn_tail)
 {
     uint64_t ends[10];
@@ -119,8 +119,8 @@ static void flip(uint64_t at, uint8_t bit)
     close(fd);
 }
 
-/* One bit anywhere but in the last record is damage, and is said to be where it is; in the last one it cannot be told
- * from a write that a crash tore. Nothing damaged is ever handed out. */
+/* A flipped bit before the last record is reported as damage, with its place; in the last record it looks like a write
+ * that a crash tore. No damaged record is ever replayed. */
 TEST(finds_every_flipped_bit)
 {
     uint64_t ends[10];
@@ -183,7 +183,7 @@ TEST(an_append_that_fails_leaves_nothing)
     bit_journal_close(&j);
 }
 
-/* The time is printed, and judged only against a machine that is ten times too slow. */
+/* Prints the time, and fails only if it is about ten times too long. */
 TEST(replays_a_hundred_thousand)
 {
     struct timespec a, b;
@@ -203,7 +203,7 @@ TEST(replays_a_hundred_thousand)
     unlink(path);
 }
 
-/* ---- texts of others */
+/* ---- texts and numbers that are not valid */
 
 static char lost_cause[512];
 
@@ -261,7 +261,7 @@ TEST(what_is_written_can_be_read)
     EXPECT_STREQ(lost_cause, "task 0: p?riph failed, ??");
 }
 
-/* Packed as it is, which is what earlier versions wrote. */
+/* Packed without a check of its texts, as earlier versions did. */
 static void write_unchecked(const Bit__JournalRecord *record)
 {
     uint8_t buf[1024] = {0};
@@ -312,10 +312,10 @@ TEST(a_number_that_is_none_is_not_written)
 
 static struct {
     bool fails;
-    uint64_t lost_from; /* what a failed sync loses: everything after */
+    uint64_t lost_from; /* a failed sync loses all bytes from here */
 } disk;
 
-/* In place of libc's. A sync that fails has lost what it was to write, and the next one knows nothing of it. */
+/* Replaces libc's. A sync that fails loses what it had to write, and later ones do not report the loss. */
 int fdatasync(int fd)
 {
     struct stat st;
@@ -334,7 +334,7 @@ static int append_synced(struct bit_journal *j, uint64_t step)
 {
     int err = append(j, step);
 
-    if (err == 0) { /* as bitd does it once a second */
+    if (err == 0) { /* as bitd does once a second */
         uint64_t bytes = j->bytes;
         err = fdatasync(j->fd) < 0 ? -errno : 0;
         bit_journal_synced(j, bytes, err);
@@ -357,7 +357,7 @@ TEST(what_a_failed_sync_lost_is_written_again)
     disk.fails = true;
     EXPECT_EQ(append_synced(&j, 4), -EIO); /* 2, 3 and 4 are zeros now */
     EXPECT(j.torn);
-    EXPECT_EQ(append(&j, 5), -EIO); /* nothing after what is not there */
+    EXPECT_EQ(append(&j, 5), -EIO); /* nothing is appended after lost records */
     EXPECT_EQ(bit_journal_mend(&j), -EIO);
     EXPECT_EQ(j.seq, 4);
     disk.fails = false;

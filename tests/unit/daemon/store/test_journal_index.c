@@ -1,4 +1,4 @@
-/* Where a journal's records lie: found again by number, and plain steps told from the rest by their bytes. */
+/* The index of a journal: records are found by number, and plain steps are recognised by their bytes. */
 #include "daemon/store/journal_index.h"
 
 #include "proto/bit.pb-c.h"
@@ -44,7 +44,7 @@ TEST(no_bytes_read_past_their_end)
     }
 }
 
-/* Records 1 to `count`, of which every `other`th is no plain step. */
+/* Records 1 to `count`; every `other`th is not a plain step. */
 static void fill(struct bit_journal_index *x, uint64_t count, uint64_t other)
 {
     *x = (struct bit_journal_index){.entry = NULL};

@@ -12,7 +12,7 @@
 
 static const struct bit_product_maker card = {.card = "NVIDIA H200", .driver = 13000, .library = 130100};
 
-/* `count` products from `first` on, all by one algorithm, as a worker tells of them. */
+/* `count` products from `first` on, all by one algorithm, as a worker reports them. */
 static struct bit_product_set found(uint64_t first, size_t count, uint64_t algorithm)
 {
     struct bit_product_set set = {0};
@@ -119,7 +119,7 @@ TEST(what_is_no_file_is_left_alone_and_named)
     EXPECT(stat(path_of(state, "products"), &st) == 0 && S_ISDIR(st.st_mode));
     EXPECT_EQ(rmdir(path_of(state, "products")), 0);
     EXPECT_EQ(mkfifo(path_of(state, "products"), 0600), 0);
-    EXPECT_EQ(known(state, 1), 0u); /* and does not wait for who writes to it */
+    EXPECT_EQ(known(state, 1), 0u); /* and does not wait for a writer */
 }
 
 TEST(of_more_than_there_is_room_for_the_oldest_go)

@@ -1,4 +1,4 @@
-/* A run and its journal within a daemon that serves nobody. */
+/* A runner and its journal, in a daemon without clients. */
 #include "daemon/store/runner.h"
 
 #include <sys/stat.h>
@@ -101,7 +101,7 @@ TEST(a_record_that_is_too_large_fails_its_run)
     EXPECT_EQ(r->run.state, BIT__RUN_STATE__FAILED);
     EXPECT_CONTAINS(r->run.reason, "cannot be journalled: a journal record of 65");
     uint64_t seq = r->journal.seq;
-    record_slurm(r, (char *)(uintptr_t) "later"); /* nothing comes after the end */
+    record_slurm(r, (char *)(uintptr_t) "later"); /* nothing is recorded after the end */
     bit_runner_set_state(r, BIT__RUN_STATE__RESTARTING, "later");
     EXPECT_EQ(r->journal.seq, seq);
     EXPECT_EQ(r->run.state, BIT__RUN_STATE__FAILED);

@@ -16,7 +16,7 @@ static void set(const char *srun, const char *sbatch, const char *env)
     EXPECT_EQ(bit_config_set(&config, "allow_env", env), 0);
 }
 
-/* The first problem's text, "" for none. */
+/* The text of the first problem; "" if there is none. */
 static const char *ask(bool own, const char *srun, const char *sbatch, const char *env)
 {
     char *srun_arg[] = {bit_lend(srun)}, *sbatch_arg[] = {bit_lend(sbatch)};
@@ -153,7 +153,7 @@ TEST(some_variables_never_pass_for_others)
             fprintf(stderr, "    %s\n", names[i]);
         EXPECT_EQ(bit_config_set(&config, "allow_env", names[i]), BIT_EUSAGE);
     }
-    set("", "", "L* N* P*"); /* a name that begins so may pass, but not one of those */
+    set("", "", "L* N* P*"); /* a prefix never allows one of the names above */
     EXPECT_CONTAINS(ask(false, NULL, NULL, "LD_PRELOAD=/x"), "own user alone");
     EXPECT_CONTAINS(ask(false, NULL, NULL, "NCCL_NET_PLUGIN=/x"), "own user alone");
     EXPECT_STREQ(ask(false, NULL, NULL, "NCCL_DEBUG=INFO"), "");

@@ -3,7 +3,7 @@
 #include "proto/err.h"
 #include "tests/test.h"
 
-/* The list unfolded, with spaces between; "!" and the code if it is none. */
+/* The hosts, separated by spaces; "!" and the error's code if it is no list. */
 static const char *unfolded(const char *list)
 {
     static char text[4096];
@@ -69,7 +69,7 @@ TEST(folds_names_that_count_on)
     EXPECT_STREQ(folded("n1,n2,n3"), "n[1-3]");
     EXPECT_STREQ(folded("node-[0001-4500]"), "node-[0001-4500]");
     EXPECT_STREQ(folded("n[1-2,7],login"), "n[1-2,7],login");
-    EXPECT_STREQ(folded("n8,n9,n10,n11"), "n[8-9],n[10-11]"); /* as many digits as the first have */
+    EXPECT_STREQ(folded("n8,n9,n10,n11"), "n[8-9],n[10-11]"); /* a range's numbers have the same number of digits */
     EXPECT_STREQ(folded("n08,n09,n10"), "n[08-10]");
     EXPECT_STREQ(folded("n3,n1,n2"), "n[3,1-2]"); /* in their order */
     EXPECT_STREQ(folded("n1,n1"), "n[1,1]");

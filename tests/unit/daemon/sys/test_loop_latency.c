@@ -8,18 +8,18 @@ TEST(what_a_turn_waits_for_events_is_no_latency)
 {
     struct bit_loop_latency l = {0};
 
-    bit_loop_latency_note(&l, 1000 * MS, 0); /* the first look begins the first turn */
+    bit_loop_latency_note(&l, 1000 * MS, 0); /* the first call begins the first turn */
     EXPECT_EQ(l.turns, 0u);
     bit_loop_latency_note(&l, 2000 * MS, 998 * MS); /* waited 998 ms, worked 2 */
     bit_loop_latency_note(&l, 2700 * MS, 998 * MS); /* worked 700 */
-    bit_loop_latency_note(&l, 7700 * MS, 998 * MS); /* and 5000 */
-    bit_loop_latency_note(&l, 7700 * MS, 998 * MS); /* nothing */
+    bit_loop_latency_note(&l, 7700 * MS, 998 * MS); /* worked 5000 */
+    bit_loop_latency_note(&l, 7700 * MS, 998 * MS); /* worked 0 */
     EXPECT_EQ(l.turns, 4u);
     EXPECT_NEAR(l.sum_s, 5.702, 1e-9);
     EXPECT_EQ(l.count[0], 1u);
     EXPECT_EQ(l.count[2], 1u);                       /* within 5 ms */
     EXPECT_EQ(l.count[7], 1u);                       /* within 1 s */
-    EXPECT_EQ(l.count[BIT_LOOP_LATENCY_BOUNDS], 1u); /* beyond */
+    EXPECT_EQ(l.count[BIT_LOOP_LATENCY_BOUNDS], 1u); /* above all bounds */
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -31,7 +31,7 @@ static void on_timer(uv_timer_t *timer)
     uv_close((uv_handle_t *)timer, NULL);
 }
 
-/* Of a real loop: what callbacks take is counted, what it sleeps is not, and it ends though nobody closed the watch. */
+/* In a real loop callbacks are counted and sleep is not; the open handle does not keep the loop alive. */
 TEST(a_loop_counts_its_own_turns)
 {
     struct bit_loop_latency l;
@@ -43,7 +43,7 @@ TEST(a_loop_counts_its_own_turns)
     uv_timer_init(&loop, &timer);
     uv_timer_start(&timer, on_timer, 50, 0);
     uv_run(&loop, UV_RUN_DEFAULT);
-    uv_timer_init(&loop, &timer); /* a turn more, so that the last one is counted */
+    uv_timer_init(&loop, &timer); /* one more turn, so that the last one is counted */
     uv_timer_start(&timer, on_timer, 0, 0);
     uv_run(&loop, UV_RUN_DEFAULT);
     EXPECT(l.turns >= 1);

@@ -46,7 +46,7 @@ static void write_file(const char *name, const uint8_t *header, size_t header_by
     BIT_ASSERT(fclose(f) == 0);
 }
 
-/* Checksums of so many bytes each. */
+/* Sets the file's checksums, for chunks of this size. */
 static void cut(Bit__ManifestFile *f, const uint8_t *data, size_t bytes, uint32_t chunk_bytes)
 {
     free(f->chunk_crc);
@@ -75,7 +75,7 @@ static Bit__ManifestFile *describe(const char *name, const uint8_t *header, size
     return f;
 }
 
-/* A whole checkpoint of a model, with random data, in a new folder. The manifest is the caller's. */
+/* A complete checkpoint of a model with random data, in a new folder, `dir`. The caller frees the manifest. */
 static Bit__Manifest *make_checkpoint(const Bit__ModelSpec *model)
 {
     uint64_t seed = 3;
@@ -128,7 +128,7 @@ static void remove_checkpoint(void)
     EXPECT_EQ(rmdir(dir), 0); /* and nothing else was left in it */
 }
 
-/* What a reader does: 0 if all of the checkpoint is as it was written. */
+/* Checks the checkpoint in `dir` as a reader does: 0 if all of it is as it was written. */
 static int check_all(void)
 {
     Bit__Manifest *m;
@@ -262,7 +262,7 @@ TEST(a_manifest_that_does_not_agree_with_itself_is_not_written)
     remove_checkpoint();
 }
 
-/* Which files a manifest of a version may list. */
+/* How many files a manifest of each version may list. */
 TEST(files_of_a_version)
 {
     static const struct {
@@ -285,7 +285,7 @@ TEST(files_of_a_version)
     remove_checkpoint();
 }
 
-/* A file system that takes no more after some bytes. */
+/* RLIMIT_FSIZE stops the write after 100 bytes. */
 TEST(a_manifest_that_could_not_be_written_whole_is_removed)
 {
     Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
@@ -307,7 +307,7 @@ TEST(a_manifest_that_could_not_be_written_whole_is_removed)
     remove_checkpoint();
 }
 
-/* Open the file, flip, look, flip back, for every byte of it. */
+/* Flips a bit in every byte of the file in turn, checks, and flips it back. */
 static void flip_every_byte(const char *name)
 {
     char path[128];
@@ -345,7 +345,7 @@ TEST(a_flipped_bit_in_any_byte_of_any_file_is_found)
     remove_checkpoint();
 }
 
-/* A manifest whose length and checksum are its own, but whose file is not whole. */
+/* The manifest is cut to every shorter length. */
 TEST(a_cut_manifest_is_found)
 {
     Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
@@ -412,7 +412,7 @@ TEST(a_chunk_is_named_by_its_offset)
     remove_checkpoint();
 }
 
-/* The moments' files alone may have chunks of half the size, as bf16 has them. */
+/* Only the moments' files may have chunks of half the size, which they have in bf16. */
 TEST(chunks_of_the_moments_may_be_half_as_large)
 {
     const Bit__ModelSpec model = model_of(2, 128, 256, 642, false);
@@ -461,7 +461,7 @@ TEST(a_digest_depends_on_every_chunk_and_their_order)
     EXPECT_NE(bit_checkpoint_digest((uint32_t[]){1, 2, 4}, 3), digest);
 }
 
-/* A whole folder of launch 7, run r1, step 12, at parent/step-00000012.partial-7. */
+/* A complete checkpoint of launch 7, run r1, step 12, at parent/step-00000012.partial-7. */
 static Bit__Manifest *make_partial(char parent[64], char partial[BIT_PATH_MAX])
 {
     Bit__ModelSpec model = model_of(1, 8, 8, 16, true);
@@ -500,12 +500,12 @@ TEST(only_the_launch_that_counts_gives_a_checkpoint_its_name)
     EXPECT_EQ(bit_checkpoint_partial(parent, "step-00000012", 8, late, sizeof late), 0);
     EXPECT_EQ(rename(partial, late), 0);
     EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 8),
-              BIT_EEPOCH); /* nor does another's count as its */
+              BIT_EEPOCH); /* another launch's folder does not count as its own */
     EXPECT_EQ(rename(late, partial), 0);
     EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r2", 7), BIT_ECORRUPT);
     EXPECT_EQ(access(whole, F_OK), -1);
     EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 7), 0);
-    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 7), 0); /* asked again by a daemon that was killed */
+    EXPECT_EQ(bit_checkpoint_commit(parent, "step-00000012", "r1", 7), 0); /* asked again by a restarted daemon */
     EXPECT_EQ(access(partial, F_OK), -1);
     check_at(whole);
     bit_msg_free(m);

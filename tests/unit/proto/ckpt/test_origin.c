@@ -11,7 +11,7 @@
 static struct bit_origin origin;
 static Bit__InitFile file = BIT__INIT_FILE__INIT;
 
-/* What was kept: so many files, and these names. */
+/* Takes recorded facts with `files` files and these names. */
 static int take(bool folder, size_t files, char **names, size_t count)
 {
     Bit__InitFacts facts = BIT__INIT_FACTS__INIT;
@@ -74,7 +74,7 @@ static void write_file(const char *name, const char *text)
     }
 }
 
-/* A checkpoint of ours before all; then one file, as transformers has it; then an index. */
+/* First choice is a checkpoint of ours, then one file, as transformers writes it, then an index. */
 TEST(a_folder_is_what_lies_in_it)
 {
     snprintf(origin.path, sizeof origin.path, "%s", test_path("model.safetensors"));

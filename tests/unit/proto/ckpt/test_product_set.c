@@ -134,9 +134,9 @@ TEST(counts_and_lengths_from_outside_are_checked)
     EXPECT_EQ(bit_product_set_parse(bytes, sizeof bytes, &out), BIT_ELIMIT);
     EXPECT_EQ(bit_product_set_parse(set.bytes, 95, &out), BIT_ECORRUPT);
     memcpy(bytes, set.bytes, set.size);
-    memset(bytes + 8, 'x', 64); /* a name without an end */
+    memset(bytes + 8, 'x', 64); /* a name without NUL */
     EXPECT_EQ(bit_product_set_parse(bytes, set.size, &out), BIT_ECORRUPT);
-    memset(bytes + 8, 0xff, 1); /* of no characters */
+    memset(bytes + 8, 0xff, 1); /* not UTF-8 */
     EXPECT_EQ(bit_product_set_parse(bytes, set.size, &out), BIT_ECORRUPT);
     EXPECT_EQ(bit_product_set_parse(NULL, 0, &out), 0);
     EXPECT_EQ(out.size, 0u);

@@ -21,7 +21,7 @@ static void put_length(uint8_t *buf, uint64_t length)
         buf[i] = (uint8_t)(length >> 8 * i);
 }
 
-/* Parse a header of this text in front of data_bytes of data. */
+/* Parses a header of this text, followed by data_bytes of data. */
 static int parse(const char *json, uint64_t data_bytes, struct bit_safetensors *out)
 {
     size_t length = strlen(json);
@@ -95,7 +95,7 @@ TEST(padding_grows_by_whole_pages)
     }
 }
 
-/* It has its own room: a checkpoint's digests are put in when the data are there. */
+/* Metadata have their own room, because a checkpoint's digests are known only after the data are written. */
 TEST(metadata_moves_no_data)
 {
     static const char about[] = "{\"format\":\"pt\",\"step\":\"7\",\"who\":\"a \\\"name\\\"\"}";
@@ -166,7 +166,7 @@ TEST(lengths_that_lie)
     put_length(buf, BIT_SAFETENSORS_HEADER_MAX + 1ull);
     EXPECT_EQ(bit_safetensors_parse(buf, 64, 1ull << 40, &s), BIT_ELIMIT);
     put_length(buf, 1000);
-    EXPECT_EQ(bit_safetensors_parse(buf, 64, 1ull << 40, &s), -EINVAL); /* the caller gave too little of it */
+    EXPECT_EQ(bit_safetensors_parse(buf, 64, 1ull << 40, &s), -EINVAL); /* the caller passed too little of the file */
 }
 
 #define ONE(rest) "{\"w\":{" rest "}}"
@@ -235,10 +235,10 @@ TEST(text_that_is_no_header)
     expect_refused("{\"a\":1,\"a\":1}", 0, BIT_ECORRUPT, "safetensors header at byte"); /* twice the same name */
     expect_refused("{\"a\\u0000b\":1}", 0, BIT_ECORRUPT, "safetensors header at byte");
     expect_refused("{\"a\":{\"b\":[[[1]]]}}", 0, BIT_ELIMIT, "nested 5 deep");
-    expect_refused("{\"a\\\"[[[[[[\":1}", 0, BIT_ECORRUPT, "is not described"); /* brackets in a text are none */
+    expect_refused("{\"a\\\"[[[[[[\":1}", 0, BIT_ECORRUPT, "is not described"); /* brackets in a string do not count */
 }
 
-/* A text of the format's largest size is refused before the JSON parser has seen it. */
+/* A header of this size is refused before the JSON parser sees it. */
 TEST(bloat_is_refused_unread)
 {
     const size_t length = 40 << 20;

@@ -1,4 +1,4 @@
-/* What is given as a token file, and is none. */
+/* Files that are given as token files, but are something else. */
 #include "proto/data/file_kind.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #define COUNT 512 /* ids of a file */
 
-/* Ids below vocab of so many bytes each, as many texts have them: mostly small, some large. */
+/* Ids below vocab, of token_bytes bytes each, distributed as in texts: mostly small, some large. */
 static size_t draw(uint8_t *out, unsigned token_bytes, uint32_t vocab)
 {
     uint64_t state = 88172645463325252u;

@@ -7,7 +7,7 @@ static uint64_t gave(const struct bit_mixture *m, size_t i)
     return m->part[i].before + m->part[i].count;
 }
 
-/* Every batch is full, and no source is ever further from its share than a few instances. */
+/* Every batch is full, and every source is always less than two instances away from its share. */
 static void check(const double *weights, size_t sources, uint32_t batch, uint64_t steps)
 {
     struct bit_mixture m;
@@ -45,7 +45,7 @@ TEST(shares_are_kept_in_full_batches)
     check(many, BIT_SOURCES_MAX, 4, 3000);
 }
 
-/* 0.7 x 10 = 7, 0.2 x 10 = 2, 0.1 x 10 = 1: nothing to carry but the rounding of the weights. */
+/* 0.7 x 10 = 7, 0.2 x 10 = 2, 0.1 x 10 = 1: only the weights' rounding errors could carry over. */
 TEST(whole_shares_are_the_same_in_every_step)
 {
     struct bit_mixture m;

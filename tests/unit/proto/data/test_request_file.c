@@ -65,7 +65,7 @@ static void put(struct bytes b, size_t at, uint32_t v)
         b.at[at + (size_t)i] = (uint8_t)(v >> 8 * i);
 }
 
-/* Checksums as another writer would make them. */
+/* Computes the checksums again, as another writer would. */
 static void seal(struct bytes b)
 {
     size_t tables = 512 + 16 * le32(b.at + 24) + 20 * le32(b.at + 28);
@@ -85,11 +85,11 @@ static int parse(struct bytes b)
     if (err == 0)
         bit_request_file_finish(&f);
     else
-        EXPECT_EQ(f.vocab, 7); /* untouched on failure */
+        EXPECT_EQ(f.vocab, 7); /* unchanged after a failure */
     return err;
 }
 
-/* A field changed, checksums right: refused with these words. */
+/* With this field changed and correct checksums, the file is refused with these words. */
 static void refused(size_t at, uint32_t value, int err, const char *words)
 {
     struct bit_request_file f = sample();
@@ -207,7 +207,7 @@ TEST(f1_is_of_two_choices)
     f.metric = BIT_METRIC_F1;
     struct bytes b = encode(&f);
     EXPECT_EQ(parse(b), 0);
-    put(b, 512 + 12, 3); /* three and one */
+    put(b, 512 + 12, 3); /* documents of three choices and one */
     put(b, 512 + 28, 1);
     seal(b);
     EXPECT_EQ(parse(b), BIT_ECORRUPT);

@@ -6,7 +6,7 @@
 #include "proto/err.h"
 #include "tests/test.h"
 
-/* Against numpy 1.24.2: numpy.random.PCG64(6198).random_raw(3). */
+/* From numpy 1.24.2: numpy.random.PCG64(6198).random_raw(3). */
 TEST(draws_as_numpy)
 {
     struct bit_pcg64 rng;
@@ -21,7 +21,7 @@ TEST(draws_as_numpy)
     EXPECT_EQ(bit_pcg64_next32(&rng), 0x3b66ef81u);
 }
 
-/* In one go or in any two parts the swaps are those of draws one by one. */
+/* Made at once or in any two parts, the swaps equal those of single draws. */
 TEST(swaps_are_draws_one_by_one)
 {
     enum { COUNT = 5000 };
@@ -77,7 +77,7 @@ TEST(shuffles_as_numpy)
     free(order);
 }
 
-/* A window is what the whole has there, whatever its size, forwards over two epochs, and backwards. */
+/* Windows of any size equal that part of the whole order, forwards over two epochs, and backwards. */
 TEST(windows_are_parts_of_the_whole)
 {
     static const struct {

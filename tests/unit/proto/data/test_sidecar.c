@@ -45,7 +45,7 @@ static int parse(const struct fields *f, struct bit_sidecar *out)
     return bit_sidecar_parse(text, strlen(text), "here", out);
 }
 
-/* A folder below the test's with such a dataset.json; its first part's path. */
+/* Makes a subfolder of the test's folder with this dataset.json. Returns the path of its first part. */
 static const char *write_set(const char *name, const struct fields *f)
 {
     static char path[8][128];
@@ -85,7 +85,7 @@ TEST(what_tokenize_wrote_is_read)
     bit_sidecar_finish(&s);
 }
 
-/* Each field by itself out of what it may be. */
+/* One invalid value at a time. */
 TEST(what_makes_no_sense_is_refused)
 {
     const struct fields bad[] = {
@@ -125,7 +125,8 @@ TEST(what_makes_no_sense_is_refused)
     struct bit_sidecar s;
     EXPECT_EQ(bit_sidecar_parse("{\"format\":\n7,}", 14, "here", &s), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), "here:2:");
-    EXPECT_EQ(bit_sidecar_parse("secret", 6, "here", &s), BIT_ECORRUPT); /* which others may be told, and it not */
+    EXPECT_EQ(bit_sidecar_parse("secret", 6, "here", &s),
+              BIT_ECORRUPT); /* others may see the error: it must not quote the file */
     EXPECT(strstr(bit_fail_text(), "secret") == NULL);
 }
 
@@ -151,7 +152,7 @@ TEST(is_looked_for_beside_the_file)
     EXPECT_EQ(bit_sidecar_read(text, &s), BIT_ELIMIT);
 }
 
-/* Weighed by the tokens of each file; not known of one is not known of all. */
+/* Weighted by the tokens of each file; 0 if one of them is unknown. */
 TEST(bytes_per_token_of_several_files)
 {
     struct fields f = good;
@@ -201,7 +202,7 @@ TEST(one_tokenizer_throughout)
     EXPECT_EQ(check(a, a, NULL), 0);
     EXPECT_EQ(check(a, a, "neox"), 0);
     EXPECT_EQ(check(a, a, SHA_A), 0);
-    EXPECT_EQ(check("/nowhere/x.npy", a, NULL), 0); /* nothing is known of it */
+    EXPECT_EQ(check("/nowhere/x.npy", a, NULL), 0); /* it has no sidecar */
     EXPECT_EQ(check(a, a, "llama"), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "data.tokenizer says 'llama'");
     f.sha256 = SHA_B;

@@ -18,7 +18,7 @@ static bool said(uint32_t k)
     return perhaps[k / 64] >> (k % 64) & 1;
 }
 
-/* Whatever was added is said to be perhaps there; of what was not, as little as the room promises. */
+/* Every number added gets "perhaps"; others get it only as often as the size of the field allows. */
 static void check_size(unsigned bits, uint32_t added)
 {
     struct bit_sieve s;
@@ -54,7 +54,7 @@ TEST(says_no_only_to_what_is_not_there)
     check_size(24, 100000);
 }
 
-/* All in one bin: it is answered whenever it is full. */
+/* All tests fall into one bin, which is answered whenever it is full. */
 TEST(one_number_asked_for_a_million_times)
 {
     struct bit_sieve s;
@@ -73,7 +73,7 @@ TEST(one_number_asked_for_a_million_times)
     free(all);
 }
 
-/* What is set already stays: the caller's own reasons. */
+/* Bits that the caller has set before stay set. */
 TEST(adds_to_what_the_caller_knows)
 {
     struct bit_sieve s;

@@ -9,7 +9,7 @@
 
 #define DOCUMENTS_MAX 512
 
-/* A task of `count` documents of two choices each, the same two in all; label[d] is document 10 d's. */
+/* A task of `count` documents, numbered 0, 10, 20, ..., each with the same two choices. */
 struct task {
     struct bit_request_file file;
     struct bit_request_document document[DOCUMENTS_MAX];
@@ -63,7 +63,7 @@ TEST(the_likeliest_choice_and_the_first_of_equals)
 
     answer(t, 0, 0, -1, -2);
     answer(t, 1, 1, -3, -2.5);
-    answer(t, 2, 1, -2, -2); /* equal: 0 */
+    answer(t, 2, 1, -2, -2); /* equal: choice 0 */
     answer(t, 3, 0, -1e-9, -700);
     EXPECT_EQ(bit_task_score_predict(&t->file, 2, t->sum), 0);
     EXPECT_EQ(bit_task_score_compute(&t->file, t->sum, &s), 0);
@@ -105,7 +105,7 @@ TEST(len_norm_divides_by_characters)
     free(t);
 }
 
-/* MRPC has 279 documents whose answer is yes, of 408: 2 279 / (279 + 408). */
+/* In MRPC the answer is yes in 279 of 408 documents: 2 279 / (279 + 408). */
 TEST(the_constant_answer_of_mrpc)
 {
     struct task *t = make(BIT_METRIC_F1, 408);

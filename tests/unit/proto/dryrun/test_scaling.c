@@ -1,5 +1,5 @@
 /*
- * The model of what GPUs say to each other: its edges, and that it falls where it must. Prints the table of
+ * The model of communication between GPUs: edge cases, and that efficiency falls where it must. Prints the table of
  * worker/README.md: OLMo-1B, 2048 instances a step, 8 GPUs a node.
  */
 #include <math.h>
@@ -68,7 +68,7 @@ TEST(two_gpus_by_hand)
     EXPECT_STREQ(s.cost[1].name, "weights");
     EXPECT_EQ(s.cost[1].calls, 17u);
     EXPECT(fabs(s.cost[1].ms[0] - (1e3 * 1176764416.0 / 327e9 + 17 * 1.9e-3)) < 1e-6);
-    /* Of both what is hidden lies under a layer's computation: the embedding's and one layer's do not. */
+    /* Both are hidden behind the computation of layers, except the embedding's part and one layer's. */
     const double rest = 1e3 * 4 * 103022592.0 / 2 / 327e9 + 1.9e-3, layer = 1e3 * 4 * 67108864.0 / 2 / 327e9 + 1.9e-3;
     EXPECT(fabs(s.cost[0].exposed_ms[0] - (rest + layer)) < 1e-6);
     EXPECT(fabs(s.cost[1].exposed_ms[0] - (rest + layer + 1.9e-3 * 2) / 2) < 1e-6);
@@ -98,7 +98,7 @@ TEST(groups_of_all_are_none_and_small_ones_help_where_ranks_are_many)
         }
 }
 
-/* Two groups of two in a node: each adds within itself, then half a vector across; weights come from the group alone. */
+/* Two groups of two in a node: each adds within itself, then half a vector across; weights stay in the group. */
 TEST(two_groups_by_hand)
 {
     struct bit_scaling_load load = olmo(4, false);

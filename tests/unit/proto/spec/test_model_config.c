@@ -104,7 +104,7 @@ TEST(an_absent_key_has_its_class_value)
 {
     static const char text[] = "{\"d_model\":64,\"n_heads\":2,\"n_layers\":3,\"mlp_ratio\":8,\"vocab_size\":256}";
 
-    EXPECT_EQ(parse(text), BIT_ESPEC); /* OLMo's defaults: no rotary positions, biases, norms with weights */
+    EXPECT_EQ(parse(text), BIT_ESPEC); /* OLMo's defaults: no rotary positions, but biases, and norms with weights */
     EXPECT_EQ(problems.count, 3);
     EXPECT_CONTAINS(problems.item[0].text, "has no rope, which OLMo takes for false");
     refused("{\"hidden_size\":64,\"num_attention_heads\":2,\"intermediate_size\":256,\"vocab_size\":256}",
@@ -123,7 +123,7 @@ TEST(a_specification_may_not_say_otherwise)
 
     taken(HF(""));
     model.has_context = model.has_vocab = 1;
-    model.context = 1024; /* a shorter one, and the tokenizer's own size within the padded one */
+    model.context = 1024; /* a shorter context, and the tokenizer's vocabulary below the padded one */
     model.vocab = 50280;
     EXPECT_EQ(bit_model_config_fill(&config, "config.json", &model, &problems), 0);
     EXPECT_EQ(model.context, 1024);

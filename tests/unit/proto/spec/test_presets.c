@@ -72,7 +72,7 @@ TEST(models_have_the_published_shapes)
     }
 }
 
-/* "1,176,764,416 parameters" in the summary, so that it cannot drift from the sizes. */
+/* The number in the summary, as in "1,176,764,416 parameters", must agree with the sizes. */
 TEST(summaries_count_the_parameters)
 {
     size_t count;
@@ -168,7 +168,7 @@ TEST(a_field_given_beats_its_preset)
     bit_msg_free(spec);
 }
 
-/* `bitctl help presets` prints the text as it stands. */
+/* `bitctl help presets` prints the text unchanged. */
 TEST(words_of_a_preset_stand_apart)
 {
     size_t kinds, count;

@@ -7,7 +7,7 @@
 
 static struct bit_problems problems;
 
-/* A 1B run of 10,000 steps with this switch in it; the caller's to free. */
+/* A 1B run of 10,000 steps with these lines added; the caller frees it. */
 static Bit__RunSpec *run_with(const char *sw)
 {
     char text[512];
@@ -42,7 +42,7 @@ TEST(cosine_with_warmup_is_olmos)
     EXPECT_NEAR(bit_schedule_lr(spec, &plan, 1), 4.018e-5, 1e-18);
     EXPECT_NEAR(bit_schedule_lr(spec, &plan, 1000), 2.2e-4, 1e-18);
     EXPECT_EQ(bit_schedule_lr(spec, &plan, 2000), 4e-4);
-    EXPECT_NEAR(bit_schedule_lr(spec, &plan, 6000), 2.2e-4, 1e-18); /* half of the cosine */
+    EXPECT_NEAR(bit_schedule_lr(spec, &plan, 6000), 2.2e-4, 1e-18); /* halfway down the cosine */
     EXPECT_NEAR(bit_schedule_lr(spec, &plan, 10000), 4e-5, 1e-18);
     EXPECT_NEAR(bit_schedule_lr(spec, &plan, 1000000), 4e-5, 1e-18);
     bit_msg_free(spec);

@@ -1,4 +1,4 @@
-/* What srun and sbatch would take for something else than was meant, or for more than a run may ask for. */
+/* Options that srun and sbatch would misread, or that ask for more than a run may have. */
 #include "proto/spec/slurm_options.h"
 
 #include "proto/check.h"

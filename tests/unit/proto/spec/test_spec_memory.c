@@ -1,5 +1,5 @@
-/* The specification's whole way with memory running out at every single allocation: an error each time, nothing lost.
- */
+/* A specification is parsed, changed, normalised, checked and printed, with every allocation failing in turn: each time
+ * -ENOMEM, and no leak. */
 #include <errno.h>
 
 #include "proto/spec/spec.h"

@@ -65,7 +65,7 @@ TEST(openmetrics_1_0)
     free(text);
 }
 
-/* Whatever a name is, a line stays a line, and ends inside no character. */
+/* Whatever a label's value is, it stays on one line, and no character is split. */
 TEST(labels_are_cut_and_never_broken)
 {
     for (size_t shift = 0; shift < 8; shift++) {

@@ -8,7 +8,7 @@
 #include "proto/wire/msg.h"
 #include "tests/test.h"
 
-/* Our line, as an independent parser reads it; NULL if it is not JSON. */
+/* Prints the message and reads it with an independent parser; NULL if it is not JSON. The caller frees both. */
 static json_t *print_and_load(const ProtobufCMessage *msg, char **text)
 {
     json_error_t error;
@@ -45,7 +45,7 @@ TEST(a_specification)
     EXPECT(json_is_real(json_object_get(model, "rope_theta"))); /* 10000.0, not 10000 */
     EXPECT(json_is_null(json_object_get(model, "init_from")));
     json_t *data = json_object_get(json, "data");
-    EXPECT_STREQ(json_string_value(json_object_get(data, "seed")), "9007199254740993"); /* no double is it */
+    EXPECT_STREQ(json_string_value(json_object_get(data, "seed")), "9007199254740993"); /* no double has this value */
     EXPECT_EQ(json_array_size(json_object_get(data, "train")), 2);
     json_t *sets = json_object_get(json_object_get(json, "eval"), "set");
     EXPECT(json_is_array(sets));
@@ -88,7 +88,7 @@ TEST(digests_bytes_and_numbers_at_their_ends)
     EXPECT_EQ(json_integer_value(json_object_get(state, "exit_code")), INT32_MIN);
     EXPECT_STREQ(json_string_value(json_object_get(state, "weights_digest")), "0000000000000abc");
     EXPECT(json_is_null(json_object_get(state, "asked")));
-    EXPECT_EQ(json_object_size(json), 4); /* seq, time_ns and time; of the oneof, only what is there */
+    EXPECT_EQ(json_object_size(json), 4); /* seq, time_ns, time, and the field of the oneof that is set */
     json_decref(json);
     free(text);
 }

@@ -10,7 +10,7 @@
 
 static struct bit_problems problems;
 
-/* Fresh problems each time. NULL if it was refused. */
+/* Clears `problems` first. NULL if the text was refused. */
 static Bit__RunSpec *parse(const char *text)
 {
     ProtobufCMessage *msg = NULL;
@@ -21,7 +21,7 @@ static Bit__RunSpec *parse(const char *text)
     return (Bit__RunSpec *)msg;
 }
 
-/* Refused, with exactly one problem, there, saying so. */
+/* The text is refused with exactly one problem, at this place, with these words. */
 static void expect_problem(const char *text, int line, int column, const char *field, const char *says)
 {
     bit_msg_free(parse(text));
@@ -241,10 +241,10 @@ TEST(positions_of_fields_are_remembered)
     bit_msg_free(parse("model {\n  heads: 3\n}\ndata { train: [ 'a',\n 'b' ] }"));
     EXPECT(bit_problems_find(&problems, "model.heads", &line, &column) && line == 2 && column == 10);
     EXPECT(bit_problems_find(&problems, "data.train[1]", &line, &column) && line == 5 && column == 2);
-    /* What is not there is looked for where it would be. */
+    /* A field that is absent has the place of its message. */
     EXPECT(bit_problems_find(&problems, "model.width", &line, &column) && line == 1 && column == 7);
     EXPECT(!bit_problems_find(&problems, "launch.ranks", &line, &column));
-    /* And what is set from elsewhere is nowhere, although its message is somewhere. */
+    /* A field that was set from elsewhere has no place, although its message has one. */
     bit_problems_place(&problems, "model.width", 0, 0);
     EXPECT(bit_problems_find(&problems, "model.width", &line, &column) && line == 0);
 }

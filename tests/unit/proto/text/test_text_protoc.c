@@ -1,4 +1,4 @@
-/* Our text format against Google's: `protoc --encode` and `--decode` with bit.proto. */
+/* Our text format compared with Google's: `protoc --encode` and `--decode` with bit.proto. */
 #include <dirent.h>
 #include <limits.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@ static void write_file(const char *path, const void *bytes, size_t len)
     EXPECT(f != NULL && fwrite(bytes, 1, len, f) == len && fclose(f) == 0);
 }
 
-/* The caller's to free; NUL-terminated. */
+/* NUL-terminated; the caller frees it. */
 static char *read_file(const char *path, size_t *len)
 {
     FILE *f = fopen(path, "rb");
@@ -29,7 +29,7 @@ static char *read_file(const char *path, size_t *len)
     return bytes;
 }
 
-/* protoc MODE=bit.RunSpec from one file to another; true if it was satisfied. */
+/* Runs protoc --MODE=bit.RunSpec from one file to another; true if it succeeded. */
 static bool protoc(const char *mode, const char *from, const char *to)
 {
     char command[PATH_MAX + 512];
@@ -59,7 +59,7 @@ static ProtobufCMessage *parse(const char *text, size_t len)
     return msg;
 }
 
-/* protoc's bytes and ours are the same, and so are they again after a turn through either printer. */
+/* protoc and we encode the text to the same bytes, also after printing with either and parsing with the other. */
 static void compare(const char *label, const char *text, size_t len)
 {
     ProtobufCMessage *ours = parse(text, len);
@@ -78,7 +78,7 @@ static void compare(const char *label, const char *text, size_t len)
     protobuf_c_message_pack(ours, packed);
     bool same = EXPECT_EQ(theirs_len, ours_len) && EXPECT_MEMEQ(theirs, packed, ours_len);
 
-    /* They read what we print. */
+    /* protoc reads what we print. */
     EXPECT_EQ(bit_text_print(ours, &printed, &printed_len), 0);
     write_file(test_path("ours"), printed, printed_len);
     same = EXPECT(protoc("encode", test_path("ours"), test_path("back"))) && same;
@@ -86,7 +86,7 @@ static void compare(const char *label, const char *text, size_t len)
     same = EXPECT_EQ(back_len, ours_len) && EXPECT_MEMEQ(back, packed, ours_len) && same;
     free(back);
 
-    /* We read what they print. */
+    /* We read what protoc prints. */
     same = EXPECT(protoc("decode", test_path("out"), test_path("back"))) && same;
     back = read_file(test_path("back"), &back_len);
     ProtobufCMessage *again = parse(back, back_len);
@@ -215,7 +215,7 @@ TEST(texts_that_both_refuse)
     }
 }
 
-/* On purpose: what a specification may not hold, or what editors leave behind. */
+/* Intended differences: values that a specification may not have, and the byte order mark of some editors. */
 TEST(texts_where_we_differ)
 {
     static const struct {

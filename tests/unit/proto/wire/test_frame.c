@@ -20,7 +20,7 @@ static size_t encode(uint16_t type, uint64_t epoch, const void *data, uint32_t b
     return BIT_FRAME_HEADER_BYTES + bytes;
 }
 
-/* Write the header's checksum anew, for headers that lie but are whole. */
+/* Computes the header's checksum again, for headers that are intact but wrong. */
 static void seal(uint8_t *header)
 {
     uint32_t crc = bit_crc32c(0, header, 24);
@@ -151,7 +151,7 @@ TEST(a_reader_takes_frames_however_they_arrive)
 {
     static uint8_t stream[256 << 10], data[BODY_MAX];
     size_t bytes = 0;
-    const int frames = 110; /* the last one is nearly as large as may be */
+    const int frames = 110; /* the last one has nearly the maximum size */
 
     for (int i = 0; i < frames; i++) {
         memset(data, i, sizeof data);

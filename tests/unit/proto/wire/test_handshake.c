@@ -1,4 +1,4 @@
-/* Who may be at the other end of a link, and what a stranger makes of what he saw. */
+/* Which peers a link accepts, and that a stranger cannot use what he recorded. */
 #include "proto/wire/handshake.h"
 
 #include <errno.h>
@@ -9,8 +9,7 @@
 
 /*
  * A whole handshake of run r12's launch 7, secret 0, 1, 2, ..., worker's key pair from 1, 2, 3, ..., bitd's from 41,
- * 42,
- * ...: made by another implementation (RFC 7748, RFC 8439 and HChaCha20 in plain Python, hashlib's BLAKE2b).
+ * 42, ...: made by another implementation (RFC 7748, RFC 8439 and HChaCha20 in plain Python, hashlib's BLAKE2b).
  */
 static const uint8_t worker_secret[] = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b,
                                         0x0c, 0x0d, 0x0e, 0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16,
@@ -192,9 +191,9 @@ TEST(a_stranger_is_refused_by_either_side)
     struct ends e;
 
     wrong.secret[31] ^= 1;
-    begin(&e, &wrong); /* a worker that does not know it */
+    begin(&e, &wrong); /* a worker that does not know the secret */
     EXPECT_EQ(answer(&e, &id), BIT_EAUTH);
-    begin(&e, &id); /* a daemon that does not: even if it believes the worker, it cannot be believed */
+    begin(&e, &id); /* a daemon that does not: whatever it accepts, its answer is refused */
     struct bit_handshake honest = e.worker;
     bit_handshake_begin(&e.worker, &wrong);
     memcpy(e.hello, e.worker.hello, sizeof e.hello);
@@ -210,7 +209,7 @@ TEST(the_same_secret_in_another_epoch_or_run_is_another)
 
     begin(&e, &id);
     EXPECT_EQ(answer(&e, &later), BIT_EAUTH);
-    e.hello[8] = 8; /* and saying so does not make it one */
+    e.hello[8] = 8; /* claiming the later epoch does not help */
     EXPECT_EQ(answer(&e, &later), BIT_EAUTH);
     snprintf(other.run, sizeof other.run, "r13");
     begin(&e, &id);
@@ -219,7 +218,7 @@ TEST(the_same_secret_in_another_epoch_or_run_is_another)
     EXPECT_EQ(answer(&e, &other), BIT_EAUTH);
 }
 
-/* Everything that one link said, said again: the hello is answered, and what follows it is not understood. */
+/* Replays a recorded link: the hello is answered, but the records after it do not open. */
 TEST(a_replayed_link_gets_nowhere)
 {
     struct ends then, now = {0};
@@ -234,7 +233,7 @@ TEST(a_replayed_link_gets_nowhere)
     EXPECT_EQ(answer(&now, &id), 0);
     EXPECT_EQ(bit_opener_init(&now.up_in, now.in_key, then.header, BIT_SEAL_PLAIN_MAX), 0);
     EXPECT_EQ(open_one(&now.up_in, record, bytes, text), -EBADMSG);
-    struct bit_handshake worker; /* and an answer from then is none to a new hello */
+    struct bit_handshake worker; /* and the old answer does not fit a new hello */
     bit_handshake_begin(&worker, &id);
     EXPECT_EQ(bit_handshake_finish(&worker, then.answer, &now.up, now.header, &now.down_in), BIT_EAUTH);
     bit_opener_finish(&now.up_in);
@@ -250,7 +249,7 @@ TEST(what_is_sent_back_is_not_believed)
     const struct bit_launch_id id = launch(7);
 
     bit_handshake_begin(&worker, &id);
-    memcpy(record, worker.hello, sizeof record); /* a hello is no answer */
+    memcpy(record, worker.hello, sizeof record); /* a hello is not an answer */
     uint8_t mirrored[BIT_HANDSHAKE_ANSWER_BYTES];
     memcpy(mirrored, worker.hello, sizeof mirrored);
     EXPECT_EQ(bit_handshake_finish(&worker, mirrored, &e.up, e.header, &e.down_in), BIT_EAUTH);
@@ -261,7 +260,7 @@ TEST(what_is_sent_back_is_not_believed)
     part(&e);
 }
 
-/* Keys with which every exchange comes to the same. */
+/* Keys for which every exchange gives the same shared secret. */
 TEST(a_key_of_small_order_is_refused)
 {
     const struct bit_launch_id id = launch(7);
@@ -270,7 +269,7 @@ TEST(a_key_of_small_order_is_refused)
 
     crypto_generichash_state h;
     begin(&e, &id);
-    memset(e.hello + 48, 0, 32); /* with a tag that is right: from one who has the secret */
+    memset(e.hello + 48, 0, 32); /* with a correct tag, as from a peer that has the secret */
     crypto_generichash_init(&h, id.secret, 32, 32);
     crypto_generichash_update(&h, (const uint8_t *)"launch\0", 8);
     crypto_generichash_update(&h, epoch, sizeof epoch);
@@ -292,7 +291,7 @@ TEST(what_is_no_hello_is_not_looked_at)
 
     memset(bytes, 'x', sizeof bytes);
     EXPECT_EQ(bit_handshake_peek(bytes, run, &epoch), BIT_EAUTH);
-    memcpy(bytes, "bitlink1", 8); /* a run id without an end */
+    memcpy(bytes, "bitlink1", 8); /* a run id without NUL */
     EXPECT_EQ(bit_handshake_peek(bytes, run, &epoch), BIT_EAUTH);
 }
 

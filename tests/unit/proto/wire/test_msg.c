@@ -15,7 +15,7 @@ static const struct {
 #undef X
 };
 
-/* tests/fuzz/corpus/fuzz_msg/NAME: the number, then a body. Returns the bytes of both. */
+/* Reads tests/fuzz/corpus/fuzz_msg/NAME: the message's number in one byte, then a body. Returns the bytes read. */
 static size_t read_seed(const char *name, uint8_t *out, size_t most)
 {
     const char *root = getenv("BIT_SOURCE_ROOT");
@@ -50,10 +50,10 @@ TEST(each_message_has_a_seed_for_the_fuzzer)
 
 #define PATH_DEPTH_MAX 16
 
-/* Walks the graph of types below desc. False where a type is met again on the way to itself. */
+/* Walks the graph of types below desc. False if a type contains itself. */
 static bool is_acyclic(const ProtobufCMessageDescriptor *desc, const ProtobufCMessageDescriptor **path, int depth)
 {
-    EXPECT(desc->n_fields <= 64); /* strict.c keeps a bit for each */
+    EXPECT(desc->n_fields <= 64); /* strict.c has a bit for each */
     for (int i = 0; i < depth; i++)
         if (path[i] == desc)
             return false;
@@ -91,7 +91,7 @@ TEST(the_table_is_consistent)
     EXPECT_EQ((int)bit_msg_channel(BIT_MSG_STEP_ORDER), BIT_CHANNEL_LINK_DOWN);
 }
 
-/* Encode, take out of its frame, decode: *out is a new message. */
+/* Encodes, takes the body out of its frame, decodes; *out is a new message. */
 static int there_and_back(uint16_t type, const void *msg, ProtobufCMessage **out)
 {
     struct bit_frame frame;
@@ -159,7 +159,7 @@ TEST(a_message_belongs_to_its_channel)
     EXPECT(out == NULL);
 }
 
-/* Decode bytes written by hand, as the type of a client's request. */
+/* Decodes bytes written by hand as a message of this type; returns the error. */
 static int decode(uint16_t type, const void *body, size_t bytes)
 {
     ProtobufCMessage *out = NULL;
@@ -199,7 +199,7 @@ TEST(what_protobuf_lets_through_is_refused)
     expect_refused(DECODE(WAIT_REQUEST, "\x0a\x02r7\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "no value -1");
 }
 
-/* Zeros above a number's last bits: protobuf-c reads as many as make five bytes of a tag or a length. */
+/* Padded varints: protobuf-c reads tags and lengths of at most five bytes. */
 TEST(tags_and_lengths_of_more_than_five_bytes_are_refused)
 {
     EXPECT_EQ(DECODE(STATUS_REQUEST, "\x0a\x82\x80\x80\x80\x00r7"), 0);
@@ -248,7 +248,7 @@ TEST(numbers_that_are_none_neither_leave_nor_arrive)
     EXPECT(buf == NULL);
 }
 
-/* A megabyte of empty submessages: 350 000 sets of an evaluation, each of which takes 48 bytes and two blocks. */
+/* 698 kB of empty submessages: 349 000 sets of an evaluation, each of which takes 48 bytes and two blocks decoded. */
 TEST(a_frame_that_grows_when_decoded_is_refused_early)
 {
     const size_t sets = 349000, set_bytes = 2 * sets;
@@ -286,8 +286,8 @@ static void *new_message(const ProtobufCMessageDescriptor *desc)
     return msg;
 }
 
-/* What is told comes through with '?' for what no character has; what is asked is refused, since it would ask of
- * another name. */
+/* Replies and reports are sent with '?' for bytes that are no character; a request is refused, since it would then name
+ * something else. */
 TEST(broken_texts_are_repaired_in_what_is_told_alone)
 {
     Bit__Problem problem = BIT__PROBLEM__INIT, *problems[] = {&problem};
@@ -338,7 +338,7 @@ static void fill_status(Bit__RunStatus *s, int number)
     s->last->split = new_message(&bit__time_split__descriptor);
 }
 
-/* Takes msg. */
+/* Frees msg. */
 static void expect_fits(uint16_t type, ProtobufCMessage *msg)
 {
     ProtobufCMessage *back = NULL;
@@ -350,7 +350,7 @@ static void expect_fits(uint16_t type, ProtobufCMessage *msg)
     bit_msg_free(msg);
 }
 
-/* The budget is for the hostile: what honest programs say at their busiest stays within it. */
+/* The budget is against hostile messages; the largest that honest programs send must fit. */
 TEST(large_honest_messages_fit_their_budget)
 {
     Bit__SubmitRequest *submit = new_message(&bit__submit_request__descriptor);
@@ -388,7 +388,7 @@ TEST(large_honest_messages_fit_their_budget)
     expect_fits(BIT_MSG_LIST_REPLY, &list->base);
 }
 
-/* Whichever allocation the budget ends at, nothing leaks and nothing is half there. */
+/* At whichever allocation the budget ends, nothing leaks and no partial message is returned. */
 TEST(every_budget_below_enough_is_refused)
 {
     uint64_t state = 5;
@@ -421,7 +421,7 @@ TEST(a_cut_message_is_refused_or_is_one)
     BIT_ASSERT(body != NULL);
     protobuf_c_message_pack(msg, body);
     for (size_t cut = 0; cut <= bytes; cut++) {
-        uint8_t *exact = malloc(cut + 1); /* so that a read beyond the end is seen */
+        uint8_t *exact = malloc(cut + 1); /* exact, so that a read beyond the end is detected */
         int err;
         BIT_ASSERT(exact != NULL);
         memcpy(exact, body, cut);

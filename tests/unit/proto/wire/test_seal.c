@@ -1,4 +1,4 @@
-/* Records of a sealed stream: what opens, and that nothing else does. */
+/* Records of a sealed stream: intact ones in order open, and nothing else does. */
 #include "proto/wire/seal.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static void begin(void)
     EXPECT_EQ(bit_opener_init(&in, key, header, BIT_SEAL_PLAIN_MAX), 0);
 }
 
-/* A record that is longer than there is room asks for it. */
+/* Gives the opener all bytes, in as many parts as its room requires. */
 static void give(const uint8_t *data, size_t bytes)
 {
     for (size_t at = 0; at < bytes;) {
@@ -96,7 +96,7 @@ TEST(every_bit_of_a_record_matters)
         give(bent, sizeof bent);
         while ((got = next(&plain, &bytes)) > 0)
             opened++;
-        EXPECT(got == -EBADMSG || (got == 0 && opened < 2)); /* a longer length waits for bytes that do not come */
+        EXPECT(got == -EBADMSG || (got == 0 && opened < 2)); /* a longer length waits for bytes that never come */
         EXPECT_EQ(opened, bit < 8 * 37 ? 0 : 1);
         bit_opener_finish(&in);
     }
@@ -143,7 +143,7 @@ TEST(any_size_comes_back_in_any_pieces)
     bit_opener_finish(&in);
 }
 
-/* Three records; what arrives is another order of them. */
+/* Seals three records and delivers them in `order`: the first `good` open, the next one is refused. */
 static void expect_refused(const char *order, int good)
 {
     uint8_t record[3][32];

@@ -1,4 +1,4 @@
-/* That the ranks of a large launch neither come at once nor press a bitd that has too much to do. */
+/* Ranks of a large launch do not connect all at once, and give a busy bitd time. */
 #include <errno.h>
 
 #include "proto/err.h"
@@ -20,7 +20,7 @@ TEST(each_attempt_that_bitd_began_to_answer_is_followed_by_longer_rest)
     static const unsigned expected[] = {1, 2, 4, 8, 8, 8};
     struct bit_pace pace = {0};
 
-    EXPECT(!bit_pace_rests(&pace)); /* the first is made at once */
+    EXPECT(!bit_pace_rests(&pace)); /* no rest before the first attempt */
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         EXPECT_EQ(rests_after(&pace, i % 2 == 0 ? -ETIMEDOUT : BIT_EDAEMON), expected[i]);
 }
@@ -36,7 +36,7 @@ TEST(where_nobody_listens_every_turn_tries)
     rests_after(&pace, -ETIMEDOUT);
     rests_after(&pace, -ETIMEDOUT);
     EXPECT_EQ(rests_after(&pace, -ECONNREFUSED), 0u);
-    EXPECT_EQ(rests_after(&pace, -ETIMEDOUT), 1u); /* another bitd: from the beginning */
+    EXPECT_EQ(rests_after(&pace, -ETIMEDOUT), 1u); /* another bitd: the rests start over */
 }
 
 TEST(a_link_that_stood_is_made_again_at_once)
@@ -60,7 +60,7 @@ TEST(first_attempts_are_ten_a_millisecond_and_within_a_beat)
     EXPECT_EQ(bit_pace_first_ms(4095, 100), 100);
 }
 
-/* No fiftieth of the time between two beats has more than its share of 4,096 ranks. */
+/* Each fiftieth of the interval between two heartbeats has an equal share of 4,096 ranks. */
 TEST(beats_are_spread_evenly)
 {
     unsigned in[50] = {0};
@@ -72,7 +72,7 @@ TEST(beats_are_spread_evenly)
     }
     for (unsigned i = 0; i < 50; i++)
         EXPECT(in[i] >= 80 && in[i] <= 84);
-    EXPECT_EQ(bit_pace_spread_ms(0, 0, 1000), 0); /* rank 0, which is told of no others */
+    EXPECT_EQ(bit_pace_spread_ms(0, 0, 1000), 0); /* no number of ranks: no shift */
     EXPECT_EQ(bit_pace_spread_ms(65535, 65536, 600000), 599990);
 }
 

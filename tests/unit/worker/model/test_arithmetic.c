@@ -1,4 +1,4 @@
-/* A checkpoint of older rules says what changed for its model, and one of the present rules says nothing. */
+/* A checkpoint of older rules gets a text on what changed for its model; one of the present rules gets none. */
 #include "worker/model/arithmetic.h"
 
 #include "proto/ckpt/manifest.h"

@@ -1,4 +1,4 @@
-/* Initial weights: the right spread, the same for any sharing out. */
+/* Initial weights: the right spread, and the same for any division into ranges. */
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
@@ -28,7 +28,7 @@ static float *values_of(const struct bit_worker_plan *plan)
     return master;
 }
 
-/* A normal distribution cut at three standard deviations keeps 0.98658 of its own. */
+/* A normal distribution cut at three standard deviations has 0.98658 of its standard deviation left. */
 static void expect_spread(const struct bit_tensor *tensor, const float *w, double std)
 {
     const int64_t count = tensor->rows * tensor->cols;

@@ -1,4 +1,4 @@
-/* How the flat vector is cut over the ranks: every block has one, spans are equal, and no span crosses a border. */
+/* How the flat vector is divided among ranks: every block has one rank, and no span crosses a bucket's border. */
 #include "worker/model/layout.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #define BLOCK BIT_LAYOUT_BLOCK
 
-/* Which rank has each block, and that nobody else does. */
+/* Checks that each block belongs to exactly one rank. */
 static void check_cover(const struct bit_layout *layout)
 {
     struct bit_block_run *runs = calloc((size_t)bit_layout_runs_max(layout) + 1, sizeof *runs);
@@ -88,7 +88,7 @@ TEST(one_rank_has_one_run)
     bit_layout_finish(&layout);
 }
 
-/* OLMo-1B: 6288 blocks of the embedding, 16 times 4096: powers of two leave gaps in the embedding alone. */
+/* OLMo-1B: 6288 blocks of embedding, 16 layers of 4096: powers of two leave gaps only in the embedding. */
 TEST(a_model_of_a_billion_is_cut_without_loss)
 {
     int64_t borders[18] = {0};

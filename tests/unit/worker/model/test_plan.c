@@ -1,4 +1,4 @@
-/* The plan: shares that cover, bytes that add up, and a refusal that says why. */
+/* The plan: shares that cover everything, bytes that add up, and refusals with their reason. */
 #include "config.h"
 #include "kernels/attention.h"
 #include "proto/check.h"
@@ -143,7 +143,7 @@ TEST(memory_adds_up)
         EXPECT_EQ(m->total, m->weights + m->gradients + m->optimizer + m->activations + m->workspace);
         EXPECT_EQ(plan.elements, 512 * 64 + 3 * (4 * 64 * 64 + 3 * 64 * 160));
         EXPECT_EQ(plan.linear_elements, 3 * (4 * 64 * 64 + 3 * 64 * 160));
-        EXPECT_EQ(m->weights, (uint64_t)plan.elements * 2); /* bf16; codes take its place */
+        EXPECT_EQ(m->weights, (uint64_t)plan.elements * 2); /* bf16; codes are stored in the same memory */
         EXPECT_EQ(m->gradients, (uint64_t)plan.elements * 4);
         EXPECT(plan.own_elements > 0 && m->optimizer >= (uint64_t)plan.own_elements * 12);
         EXPECT_EQ(plan.micro_instances, 4);
@@ -152,7 +152,7 @@ TEST(memory_adds_up)
     bit_msg_free(&spec->base);
 }
 
-/* Two bytes less of each, in the device's memory and in the host's for checkpoints. */
+/* Two bytes less for each moment, on the device and in the host's snapshot for checkpoints. */
 TEST(moments_of_bf16_take_half)
 {
     Bit__RunSpec *specs[] = {spec_of(SMALL), spec_of(SMALL " optimizer { moments: BF16 }")};
@@ -171,7 +171,6 @@ TEST(moments_of_bf16_take_half)
     }
 }
 
-/* Less memory, smaller micro-batches; always a divisor of the share, and never above the limit. */
 TEST(what_only_evaluates_has_no_gradient_and_no_moments)
 {
     Bit__RunSpec *spec = spec_of(SMALL);
@@ -192,6 +191,7 @@ TEST(what_only_evaluates_has_no_gradient_and_no_moments)
     bit_msg_free(&spec->base);
 }
 
+/* Less memory gives smaller micro-batches, always a divisor of the share; the total never exceeds the limit. */
 TEST(the_micro_batch_fits)
 {
     Bit__RunSpec *spec = spec_of(SMALL);
@@ -223,7 +223,7 @@ static int plan_at(struct bit_worker_plan *plan, const char *launch, int64_t ava
     return err;
 }
 
-/* The micro-batch is what it was without them. */
+/* Operands are kept if that leaves the micro-batch as large as recomputing does. */
 TEST(operands_are_kept_where_they_fit)
 {
     struct bit_worker_plan again, kept, plan;
@@ -257,7 +257,7 @@ TEST(operands_are_kept_where_they_fit)
     bit_plan_finish(&kept);
 }
 
-/* cuDNN's scratch for the same bits on every run is counted before anything is allocated; f32 has no such way. */
+/* cuDNN's deterministic backward pass needs scratch up to 4096 positions; for longer sequences it is not used. */
 TEST(deterministic_attention_has_its_scratch)
 {
     struct bit_worker_plan plain, same;
@@ -272,7 +272,7 @@ TEST(deterministic_attention_has_its_scratch)
     bit_plan_finish(&same);
 }
 
-/* A run that fits goes on fitting: requests are scored in what training has, and all numbers of ranks pack alike. */
+/* Scoring fits into training's memory, and packs requests the same way for any number of ranks. */
 TEST(scoring_takes_no_memory_of_its_own)
 {
     static const char *const models[] = {

@@ -1,5 +1,5 @@
-/* A hung rank's stacks while somebody sets the clock: a thread that does not answer is waited for by no clock that can
- * be set. */
+/* A hung rank writes its stacks while the system's clock is set: the wait for a thread that does not answer must use a
+ * clock that cannot be set. */
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 static bool clock_was_set;
 static sem_t begun, over;
 
-/* In place of the library's: an hour later than what the kernel goes by, as if the clock were put back just after. */
+/* Replaces libc's: an hour ahead of the kernel's clock, as if the clock were set back right after the call. */
 int clock_gettime(clockid_t clock, struct timespec *out)
 {
     int err = (int)syscall(SYS_clock_gettime, clock, out);
@@ -30,7 +30,7 @@ const char *bit_section_name(int section)
     return "test";
 }
 
-/* Answers no signal, as one that the kernel does not let run. */
+/* Blocks all signals, like a thread that the kernel does not schedule. */
 static void *wait_deaf(void *arg)
 {
     sigset_t all;
@@ -47,7 +47,7 @@ TEST(a_thread_that_does_not_answer_is_waited_for_by_no_wall_clock)
 {
     pthread_t deaf;
 
-    alarm(20); /* in place of the hour */
+    alarm(20); /* fails after 20 s instead of an hour */
     sem_init(&begun, 0, 0);
     sem_init(&over, 0, 0);
     EXPECT_EQ(bit_stacks_init(), 0);

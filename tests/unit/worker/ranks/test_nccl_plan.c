@@ -1,4 +1,4 @@
-/* How NCCL is started, as far as that can be said without it. */
+/* How NCCL is started: the parts that need no NCCL. */
 #include <stdlib.h>
 
 #include "tests/test.h"

@@ -1,4 +1,4 @@
-/* Whose times a report has, and that the daemon finds the slow rank in them. */
+/* Which ranks' times a report has, and that the daemon finds the slow rank from them. */
 #include <stdlib.h>
 
 #include "daemon/run/straggler.h"
@@ -11,7 +11,7 @@
 
 static uint32_t us[MANY * BIT_SECTION_SPLIT];
 
-/* Rank r works 1000 + r microseconds, but for the slow one; it also waits, which must not count. */
+/* Rank r works 1000 + r microseconds, except the slow one. Each also waits, which must not count. */
 static void fill(uint32_t ranks, uint32_t slow)
 {
     for (uint32_t r = 0; r < ranks; r++) {
@@ -50,7 +50,7 @@ TEST(beyond_it_the_quartiles_and_the_slowest)
     EXPECT_EQ(m.n_rank_told, (size_t)BIT_RANKS_TOLD_ROWS);
     EXPECT_EQ(m.n_rank_us, m.n_rank_told * BIT_SECTION_SPLIT);
     EXPECT_EQ(m.rank_told[0], 0u);
-    EXPECT_EQ(m.rank_told[2], 1024u); /* 77 is not below it, where it would be by its number */
+    EXPECT_EQ(m.rank_told[2], 1024u); /* not 1023: the slow rank 77 is sorted above */
     EXPECT_EQ(m.rank_told[4], 77u);
     EXPECT_EQ(m.rank_told[5], 77u);
     for (uint32_t i = 1; i < BIT_RANKS_SLOWEST; i++)
@@ -80,7 +80,7 @@ TEST(the_slow_one_of_many_is_named_from_it)
     EXPECT_STREQ(bit_straggler_place(&s, 77), "forward");
     for (size_t r = 0; r < MANY; r++)
         is_told += bit_straggler_is_told(&s, r);
-    EXPECT_EQ(is_told, BIT_RANKS_TOLD_ROWS - 1u); /* the slowest is the last quantile, too */
+    EXPECT_EQ(is_told, BIT_RANKS_TOLD_ROWS - 1u); /* the slowest rank is also the last quantile */
     EXPECT(bit_straggler_is_told(&s, 77) && bit_straggler_is_told(&s, MANY - 1) && !bit_straggler_is_told(&s, 100));
     bit_straggler_finish(&s);
     bit_ranks_told_finish(&told);

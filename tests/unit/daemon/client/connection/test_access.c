@@ -7,7 +7,7 @@
 static const char letters[] =
     "cprxstfkd"; /* checkpoint, pause, resume, cancel, switch, set and tag, start from, keep, delete */
 
-/* Which verbs somebody may do, as letters. */
+/* The letters of the verbs that this peer may use. */
 static const char *allowed(struct bit_peer peer, bool shared)
 {
     static char out[sizeof letters];

@@ -1,4 +1,4 @@
-/* What one user may hold of bitd, beside others who hold as much. */
+/* How many connections, waits, streams and unread bytes one user, and all users together, may hold. */
 #include "daemon/client/connection/quota.h"
 
 #include "daemon/client/connection/client.h"
@@ -72,7 +72,7 @@ TEST(who_says_nothing_makes_room_for_his_own_user_alone)
     join_many(BOB, 63);
     EXPECT_EQ(bit_quota_connect(join(BOB), &leaver), 0);
     EXPECT(leaver == idle);
-    idle->closing = true; /* slowly: it counts until it is gone */
+    idle->closing = true; /* closing takes a while: it counts until it is closed */
     EXPECT_EQ(bit_quota_connect(join(BOB), &leaver), BIT_EBUSY);
     EXPECT(leaver == NULL);
 }
@@ -87,7 +87,7 @@ TEST(all_users_together_leave_root_and_administrators_their_own)
     EXPECT_EQ(connect_one(ADMIN), 0);
     join_many(ADMIN, BIT_CLIENTS_MAX - BIT_CLIENTS_RESERVED - 1);
     EXPECT_EQ(connect_one(ADMIN), BIT_EBUSY);
-    EXPECT_EQ(connect_one(0), 0); /* whatever another administrator holds */
+    EXPECT_EQ(connect_one(0), 0); /* one administrator cannot take the places of all */
 }
 
 TEST(waits_and_streams_leave_room_for_other_requests)
@@ -102,7 +102,7 @@ TEST(waits_and_streams_leave_room_for_other_requests)
     EXPECT_CONTAINS(bit_fail_text(), "too many waits of uid 1001: limit 48 (waits_per_user)");
     EXPECT_EQ(bit_quota_stream(c), 0);
     for (int i = 0; i < 32; i++)
-        join(BOB)->stream = (struct bit_stream *)c; /* any: it is not looked into */
+        join(BOB)->stream = (struct bit_stream *)c; /* any pointer: it is not dereferenced */
     EXPECT_EQ(bit_quota_stream(c), BIT_EBUSY);
     EXPECT_CONTAINS(bit_fail_text(), "too many streams of uid 1001: limit 32 (streams_per_user)");
     c->peer.admin = true;
@@ -126,7 +126,7 @@ TEST(a_user_who_does_not_read_holds_so_many_bytes)
     for (int i = 0; i < 16; i++)
         join_queued(BOB, MEBIBYTE / 4);
     EXPECT(!bit_quota_has_room(c));
-    EXPECT(bit_quota_has_room(join_queued(BOB, 0))); /* what is read goes on */
+    EXPECT(bit_quota_has_room(join_queued(BOB, 0))); /* a client that reads is not held up */
     EXPECT(bit_quota_has_room(join_queued(ALICE, 100000)));
     EXPECT_EQ(bit_quota_ask(c), 0);
     for (int i = 0; i < 60; i++)

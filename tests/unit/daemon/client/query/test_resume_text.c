@@ -41,7 +41,7 @@ TEST(what_it_was_and_from_where)
     m.checkpoint = NULL;
     m.again = 0;
     m.was = BIT__RUN_STATE__CANCELLED;
-    m.reason = bit_lend("cancelled at step 0"); /* it says its state itself */
+    m.reason = bit_lend("cancelled at step 0"); /* the reason names the state already */
     EXPECT_STREQ(say(&m), "cancelled at step 0; goes on from the beginning");
 }
 

@@ -1,5 +1,4 @@
-/* Portions of a stream: bounded, all of them together everything that was asked for, and no more read than that takes.
- */
+/* Portions of a stream: each is bounded, together they are all that was asked for, and little more is read. */
 #include "daemon/client/stream/stream_portion.h"
 
 #include <fcntl.h>
@@ -74,7 +73,7 @@ static void make_journal(void)
     }
 }
 
-/* What all portions of a stream came to. */
+/* Totals of all portions of a stream. */
 struct sum {
     uint64_t records, first, last, bytes_read, portions, read_most, records_most;
 };
@@ -136,8 +135,8 @@ TEST(every_record_comes_once_in_bounded_portions)
     EXPECT_EQ(sum.records, journal.seq);
     EXPECT_EQ(p.offset, journal.bytes);
     EXPECT(sum.read_most <= BIT_STREAM_PORTION_BYTES);
-    EXPECT(sum.records_most > 100);                              /* one read for many, */
-    EXPECT(sum.bytes_read < journal.bytes + sum.portions * 512); /* and hardly a byte twice */
+    EXPECT(sum.records_most > 100);                              /* many records for one read */
+    EXPECT(sum.bytes_read < journal.bytes + sum.portions * 512); /* hardly a byte is read twice */
 }
 
 TEST(going_on_after_a_record_reads_what_follows)
@@ -152,7 +151,7 @@ TEST(going_on_after_a_record_reads_what_follows)
     EXPECT(sum.bytes_read < 2 * BIT_JOURNAL_INDEX_STRIDE * 512);
 }
 
-/* The plain `events`: 50 records among 50000 steps. */
+/* `events` without steps: 50 records among 50000 steps. */
 TEST(records_among_plain_steps_are_read_alone)
 {
     struct sum sum = {0};
