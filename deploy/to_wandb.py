@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes a run's curves and specification into Weights & Biases, while it trains or after it: to_wandb.py RUN
+"""Writes a run's curves and specification to Weights & Biases, during training or afterwards: to_wandb.py RUN
 
-With WANDB_MODE=offline into files below ./wandb, which `wandb sync` sends later. Ended in the middle and called again, it goes on
-behind the last step that the server has; offline, where the end of a killed one may be missing, it writes the run again in its place.
+With WANDB_MODE=offline it writes files below ./wandb, which `wandb sync` uploads later. If it is interrupted and
+started again, it continues after the last step that the server has. Offline, the files of a killed one may lack its last
+steps; they are deleted, and the run is written again from its beginning.
 """
 import glob
 import json
@@ -21,7 +22,7 @@ def ask(verb):
 
 
 def curves(event):
-    """Which step an event tells of, and its numbers."""
+    """The step of an event, and its values by name."""
     if step := event.get("step"):
         return step["step"], {f"train/{key}": value for key, value in step.items() if isinstance(value, float)}
     if held := event.get("evaluated"):
