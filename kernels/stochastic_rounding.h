@@ -54,10 +54,12 @@ static inline BIT_ON_BOTH uint32_t bit_rounding_bits(struct bit_rounding_key key
     return x ^ (x >> 16);
 }
 
-/* Adds the low half of `random` to x's bits and returns the upper half of the sum. Infinity is unchanged, and NaN is
- * truncated. */
+/* Adds the low half of `random` to x's bits and returns the upper half of the sum. Infinity is unchanged. NaN is
+ * truncated and made quiet, since the upper half of a payload may be zero, which would be infinity. */
 static inline BIT_ON_BOTH bit_bf16 bit_rounded_bits(uint32_t x, uint32_t random)
 {
+    if ((x & 0x7fffffffu) > 0x7f800000u)
+        return (bit_bf16)((x >> 16) | 0x40u);
     return (bit_bf16)(((x & 0x7f800000u) == 0x7f800000u ? x : x + (random & 0xffffu)) >> 16);
 }
 

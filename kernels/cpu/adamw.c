@@ -57,7 +57,7 @@ static inline vu rounding_bits(struct bit_rounding_key key, uint64_t element)
     return x ^ (x >> 16);
 }
 
-/* bit_rounded_bits in every lane; random is below 2^16. */
+/* bit_rounded_bits in every lane; random is below 2^16. x is a sum, and a NaN of arithmetic is quiet already. */
 static inline vh round_stochastically(vf x, vu random)
 {
     const vu bits = (vu)x, is_finite = (vu)((bits & 0x7f800000) != 0x7f800000);

@@ -45,6 +45,19 @@ TEST(what_bf16_holds_stays)
     EXPECT_EQ(bit_round_stochastically(1.0f + 0x1p-23f, 0xffff), bit_f32_to_bf16(1.0f + 0x1p-7f));
 }
 
+/* Some of these NaNs have no payload in their upper 16 bits, which alone would be infinity. */
+TEST(nan_stays_nan)
+{
+    static const uint32_t values[] = {0x7f800001u, 0xff800001u, 0x7f80ffffu, 0x7fbfffffu, 0x7fc00000u, 0xffffffffu};
+
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (uint32_t random = 0; random <= 0xffff; random += 0x1111) {
+            const bit_bf16 rounded = bit_rounded_bits(values[i], random);
+            EXPECT(isnan(bit_bf16_to_f32(rounded)));
+            EXPECT_EQ(rounded >> 15, values[i] >> 31);
+        }
+}
+
 /* Bits of two keys, or of the two halves of one number, agree half of the time. */
 static void expect_independent(uint32_t (*first)(uint64_t), uint32_t (*second)(uint64_t))
 {
