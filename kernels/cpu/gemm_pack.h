@@ -74,14 +74,14 @@ static inline __m512 load_f32(const struct bit_gemm_operand *x, int64_t at, __mm
     }
 }
 
-/* Round to bf16, half to even, leaving the bits in the upper half. The default NaN (0x7fc00000) stays NaN; NaNs with
- * other payloads are not handled. */
+/* Round to bf16, half to even, leaving the bits in the upper half. NaN stays NaN, and is made quiet. */
 static inline __m512i round_bf16(__m512 f)
 {
     const __m512i bits = _mm512_castps_si512(f);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
 
-    return _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    return _mm512_mask_or_epi32(rounded, _mm512_cmp_ps_mask(f, f, _CMP_UNORD_Q), bits, _mm512_set1_epi32(0x400000));
 }
 
 /* The words of k group g for 16 rows; bf16 words hold two k, the first in the low half. */

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "kernels/adamw.h"
 #include "kernels/attention.h"
+#include "kernels/bitlinear.h"
 #include "kernels/cast.h"
 #include "kernels/exec/lane.h"
 #include "kernels/exec/replay.h"
@@ -178,6 +179,30 @@ TEST(nan_is_not_lost)
             nan_through(&exec, place);
         bit_exec_finish(&exec);
     }
+}
+
+/* NaNs of several payloads and both signs: a product in bf16 rounds its f32 operand when it packs it. */
+TEST(nan_of_any_payload_is_not_lost_in_a_product)
+{
+    static const uint32_t nans[] = {0x7fc00000u, 0x7fffffffu, 0xffffffffu, 0x7f800001u, 0xff800001u, 0x7fff8000u};
+    const bit_bf16 dy[2] = {bit_f32_to_bf16(1), bit_f32_to_bf16(1)};
+    const float scale = 1;
+    float w[2 * 37], dn[37];
+
+    for (int isa = BIT_ISA_BASE; isa <= (int)bit_isa_best(); isa++)
+        for (int at = 0; at < 2 * 37 * (int)BIT_COUNT(nans); at++) {
+            struct bit_exec exec = exec_at((enum bit_isa)isa, bit_bitlinear_workspace(BIT_BACKEND_CPU, 2, 1, 2, 37));
+            const struct bit_bitlinear_backward_data_args args = {
+                1, 2, 37, dy, BIT_BF16, w, BIT_F32, {1, {2}, &scale}, dn, BIT_F32};
+            const int place = at / (int)BIT_COUNT(nans);
+
+            memset(w, 0, sizeof w);
+            memcpy(&w[place], &nans[at % (int)BIT_COUNT(nans)], sizeof *w);
+            EXPECT_EQ(bit_bitlinear_backward_data(&exec, &args), 0);
+            for (int i = 0; i < 37; i++)
+                EXPECT_EQ(!!isnan(dn[i]), i == place % 37);
+            bit_exec_finish(&exec);
+        }
 }
 
 /* Gates far from zero on either side: silu is the gate or 0, and never infinity times zero. */
