@@ -128,10 +128,6 @@ static int stand_there(struct bit_run *run, const Bit__ForkOrigin *o, uint64_t t
     run->switched = o->has_switched_after;
     run->switched_after = o->switched_after;
     run->precision = run->switched ? BIT__PRECISION__TERNARY : BIT__PRECISION__SIXTEEN_BIT;
-    /* Evaluations at this boundary belong to the parent: the fork makes none. */
-    run->eval.known = true;
-    run->eval.step = o->step;
-    run->eval.count = UINT64_MAX;
     int err = add_checkpoint(run, o, time_ns);
     for (size_t i = 0; i < o->n_later && err == 0; i++)
         err = bit_live_changes_apply(run, o->later[i]);

@@ -84,12 +84,22 @@ static bool may_evaluate(const struct bit_order_sequence *c, const struct bit_ru
     return c->sent > 0 && stop != BIT__STOP_REASON__CANCEL;
 }
 
-static bool sets_at(const Bit__RunSpec *spec, uint64_t step)
+bool bit_order_sequence_sets_at(const Bit__RunSpec *spec, uint64_t step)
 {
     const Bit__EvalSpec *eval = spec->eval;
     bool every = eval->every > 0 && step % eval->every == 0;
 
     return bit_spec_evaluates_only(spec) || every || is_among(eval->at, eval->n_at, step);
+}
+
+/* Evaluations at the boundary where a fork begins are its parent's, except those that its origin names. Returns that
+ * origin, or NULL at any other boundary. */
+static const Bit__ForkOrigin *begins_here(const struct bit_order_sequence *c, const struct bit_run *run)
+{
+    const Bit__ForkOrigin *fork = run->fork;
+    const bool from_step_1 = fork != NULL && fork->has_weights_only && fork->weights_only;
+
+    return fork != NULL && !from_step_1 && fork->step == c->sent ? fork : NULL;
 }
 
 static uint64_t sets_due(const struct bit_order_sequence *c, const struct bit_run *run, Bit__StopReason stop)
@@ -98,12 +108,14 @@ static uint64_t sets_due(const struct bit_order_sequence *c, const struct bit_ru
     const Bit__EvalSpec *eval = spec->eval;
     bool ever = eval->every > 0 || eval->n_at > 0;
     bool at_end = ever && stop == BIT__STOP_REASON__COMPLETE;
-    bool due = may_evaluate(c, run, stop) && (sets_at(spec, c->sent) || at_end);
+    const Bit__ForkOrigin *fork = begins_here(c, run);
+    bool own = fork == NULL || (fork->has_evaluates_sets && fork->evaluates_sets);
+    bool due = own && may_evaluate(c, run, stop) && (bit_order_sequence_sets_at(spec, c->sent) || at_end);
 
     return due ? eval->n_set * bit_eval_forms(eval, c->precision) : 0;
 }
 
-static bool tasks_at(const Bit__RunSpec *spec, uint64_t step)
+bool bit_order_sequence_tasks_at(const Bit__RunSpec *spec, uint64_t step)
 {
     const Bit__EvalSpec *eval = spec->eval;
     bool every = eval->tasks_every > 0 && step % eval->tasks_every == 0;
@@ -116,8 +128,11 @@ static uint64_t parts_due(const struct bit_order_sequence *c, const struct bit_r
 {
     const Bit__EvalSpec *eval = run->spec->eval;
     bool later = stop == BIT__STOP_REASON__PAUSE || stop == BIT__STOP_REASON__SHUTDOWN;
-    bool due = may_evaluate(c, run, stop) && !later &&
-               (tasks_at(bit_run_spec_at(run, c->sent), c->sent) || stop == BIT__STOP_REASON__COMPLETE);
+    bool at_end = stop == BIT__STOP_REASON__COMPLETE;
+    const Bit__ForkOrigin *fork = begins_here(c, run);
+    bool own = fork == NULL || (fork->has_evaluates_tasks && fork->evaluates_tasks);
+    bool due = own && may_evaluate(c, run, stop) && !later &&
+               (bit_order_sequence_tasks_at(bit_run_spec_at(run, c->sent), c->sent) || at_end);
 
     return due ? bit_task_orders(eval) * precisions(c, run).count : 0;
 }

@@ -56,6 +56,9 @@ struct bit_order bit_order_sequence_next(const struct bit_order_sequence *c, con
                                          unsigned lookahead);
 /** The order was sent. */
 void bit_order_sequence_advance(struct bit_order_sequence *c, const struct bit_run *run, const struct bit_order *order);
+/** Whether the sets, or the tasks, are evaluated after this step, which is not the last. */
+bool bit_order_sequence_sets_at(const Bit__RunSpec *spec, uint64_t step);
+bool bit_order_sequence_tasks_at(const Bit__RunSpec *spec, uint64_t step);
 /** The worker reported a checkpoint; one that failed at the current boundary is ordered again after a `retry`. */
 void bit_order_sequence_checkpointed(struct bit_order_sequence *c, uint64_t step, bool ok);
 void bit_order_sequence_retry_checkpoint(struct bit_order_sequence *c);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/run/fork_evaluations.h"
 #include "daemon/run/fork_peer.h"
 #include "daemon/store/journal.h"
 #include "daemon/store/runner.h"
@@ -14,7 +15,15 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-struct bit_fork_origin *bit_fork_origin_create(const struct bit_runner *parent, uint64_t step)
+static void note_evaluations(struct bit_fork_origin *o, const struct bit_run *parent, const Bit__RunSpec *fork)
+{
+    const struct bit_fork_evaluations own = bit_fork_evaluations_find(parent, fork, o->m.step);
+
+    o->m.has_evaluates_sets = o->m.evaluates_sets = own.sets;
+    o->m.has_evaluates_tasks = o->m.evaluates_tasks = own.tasks;
+}
+
+struct bit_fork_origin *bit_fork_origin_create(const struct bit_runner *parent, uint64_t step, const Bit__RunSpec *fork)
 {
     struct bit_fork_origin *o = calloc(1, sizeof *o);
 
@@ -28,6 +37,8 @@ struct bit_fork_origin *bit_fork_origin_create(const struct bit_runner *parent, 
     bit_checkpoint_name(step, o->checkpoint);
     o->m.run = o->run;
     o->m.checkpoint = o->checkpoint;
+    if (fork != NULL)
+        note_evaluations(o, &parent->run, fork);
     o->dir = strdup(parent->dir);
     if (o->dir == NULL || bit_claim_init(&o->claim, parent) < 0) {
         bit_fork_origin_destroy(o);

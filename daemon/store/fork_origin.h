@@ -26,8 +26,12 @@ struct bit_fork_origin {
     Bit__ForkFacts *facts;   /* heap, including its packed arrays; NULL with weights_only */
 };
 
-/** On the heap, for this run after this step, of which it has a checkpoint. NULL: no memory. */
-struct bit_fork_origin *bit_fork_origin_create(const struct bit_runner *parent, uint64_t step);
+/**
+ * On the heap, for this run after this step, of which it has a checkpoint. `fork` is the fork's specification; NULL if
+ * it begins at step 1. NULL: no memory.
+ */
+struct bit_fork_origin *bit_fork_origin_create(const struct bit_runner *parent, uint64_t step,
+                                               const Bit__RunSpec *fork);
 /** NULL is fine. */
 void bit_fork_origin_destroy(struct bit_fork_origin *o);
 /**

@@ -175,7 +175,8 @@ static int begin_fork(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t bra
 {
     struct reading *p = calloc(1, sizeof *p);
 
-    if (p == NULL || (p->origin = bit_fork_origin_create(parent, s->progress->place[branch]->from_step)) == NULL) {
+    if (p == NULL || (p->origin = bit_fork_origin_create(parent, s->progress->place[branch]->from_step,
+                                                         s->plan->spec[branch])) == NULL) {
         free(p);
         return bit_fail(-ENOMEM, "a fork of %s", parent->run.id);
     }

@@ -2,6 +2,8 @@
 checkpoints are shared and are not removed."""
 import json
 import os
+import signal
+import time
 
 import fixture
 
@@ -123,6 +125,35 @@ def what_may_be_another():
         assert reply["run"] == again["run"] == "r3" and again["known"], (reply, again)
 
 
+def evaluated(d, run):
+    return sorted((e["after_step"], e["set"]) for e in (r["evaluated"] for r in d.events(run, True) if r.get("evaluated")) if e["precision"] == "ternary")
+
+
+def evaluations_where_it_begins():
+    """Those that the fork's specification asks for and the parent did not make, once, also if a rank is killed after them."""
+    with fixture.Daemon("slots = 2\n", hold=(9, )) as d:
+        with d.held_no_more():
+            run = trunk(d, eval_every=16, at_step=20)
+        assert evaluated(d, run) == [(16, "held"), (24, "held")], evaluated(d, run)
+        same, asked, other = fork(d, run, "--from", "8"), fork(d, run, "--from", "8", "--set", "eval.at=[8, 16]"), fork(
+            d, run, "--from", "16", "--set", f'eval.set+={{name: "more" path: "{d.dir}/valid.npy"}}')
+        weights = fork(d, run, "--from", "8", "--weights-only", "--set", "eval.at=[8]")
+        origins = [d.status(r)["fork"]["origin"] for r in (same, asked, other, weights)]
+        assert [o["evaluates_sets"] for o in origins] == [None, True, True, None], origins
+        while not evaluated(d, asked):  # before step 9, which is held
+            time.sleep(0.02)
+        os.kill(d.worker_pids(asked)[0], signal.SIGKILL)
+        with d.held_no_more():
+            for child in (same, other, weights, asked):
+                d.finish(child)
+        assert evaluated(d, same) == [(16, "held"), (24, "held")], evaluated(d, same)
+        assert evaluated(d, asked) == [(8, "held"), (16, "held"), (24, "held")], evaluated(d, asked)
+        assert evaluated(d, other) == [(16, "held"), (16, "more"), (24, "held"), (24, "more")], evaluated(d, other)
+        assert evaluated(d, weights) == [(8, "held"), (16, "held"), (24, "held")], evaluated(d, weights)
+        assert last(d, asked)["link"] == last(d, run)["link"] and d.status(asked)["weights_digest"] == d.status(run)["weights_digest"]
+        assert d.status(asked)["fork"]["verified"]["equal"] and d.status(other)["fork"]["verified"]["equal"]
+
+
 def inodes(d, run, step):
     folder = os.path.join(d.state, "runs", run, "checkpoints", f"step-{step:08}")
     return {name: os.stat(os.path.join(folder, name)).st_ino for name in os.listdir(folder)} if os.path.isdir(folder) else None
@@ -163,5 +194,5 @@ def damaged_and_gone():
         assert "no checkpoint of step 3" in fork(d, run, "--from", "3", code=1)
 
 
-fixture.main([to_the_bit, from_one_that_trains, through_a_dead_daemon, with_a_fresh_optimizer, what_may_be_another,
+fixture.main([to_the_bit, from_one_that_trains, through_a_dead_daemon, with_a_fresh_optimizer, what_may_be_another, evaluations_where_it_begins,
               shared_and_never_removed, damaged_and_gone])

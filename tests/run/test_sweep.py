@@ -13,6 +13,7 @@ import struct
 import time
 
 import fixture
+import tasks
 from wire_bytes import crc32c, put_varint
 
 SEED = int(os.environ.get("BIT_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -158,6 +159,44 @@ def ramps_and_lengths():
         check_as_alone(d, s["branch"], sets, eval_every=4)
 
 
+def evaluated(d, run, last=STEPS):
+    """(step, set or task, precision) -> its loss or score, up to a step; asserts that nothing was evaluated twice."""
+    sets = [(e["after_step"], e["set"], e["precision"], e["loss"]) for e in (r["evaluated"] for r in d.events(run, True) if r.get("evaluated"))]
+    of_tasks = [(*key, result["score"]) for key, result in tasks.results(d, run).items()]
+    found = {e[:-1]: e[-1] for e in sets + of_tasks if e[0] <= last}
+    assert len(found) == sum(e[0] <= last for e in sets + of_tasks), (run, sets)
+    return found
+
+
+def evaluations_as_alone():
+    """Branches that begin after a step that they evaluate and their parents do not: with their parents', they have the evaluations of the
+    same runs trained alone."""
+    with fixture.Daemon("slots = 2\n") as d:
+        task = f'task {{ path: "{tasks.make_requests(d)}/yes.requests" }} at: 4 tasks_at: 4'
+        spec, sets = study(d, every=0, at_step=20, tasks=task), tasks.MODEL[1::2]
+        path = os.path.join(d.dir, "evals.sweep")
+        branches = [[], ["eval.at=[4, 16]"], ["eval.tasks_at=[4, 12]"], ["eval.at=[4, 16, 20]"],
+                    ["eval.at=[4, 8]", "eval.tasks_at=[4, 8]", "phases.switch.at_step=8"], ["phases.switch.at_step=4"]]
+        with open(path, "w") as f:
+            f.write(f'from: "{spec}"\n' + "".join(f"branch {{ set: {json.dumps(['name=b%d' % i, *b])} }}\n" for i, b in enumerate(branches)))
+        sweep = Sweep(d, path, *(word for s in sets for word in ("--set", s)))
+        assert sweep.wait() == 0, sweep.ask()
+        made = sweep.ask()["branch"]
+        assert [(b["parent"], b["from_step"]) for b in made] == [(None, 0), (0, 16), (0, 12), (1, 20), (0, 8), (0, 4)], made
+        alone = [d.submit(spec, *(word for s in (*sets, *b) for word in ("--set", s))) for b in branches]
+        for i, run in enumerate(alone):
+            d.finish(run)
+            found, at, last = {}, made[i], STEPS
+            while at is not None:
+                found |= evaluated(d, at["run"], last)
+                last = at["from_step"]
+                at = None if at["parent"] is None else made[at["parent"]]
+            want = evaluated(d, run)
+            assert found == want, f"{made[i]['label']}: without {sorted(want.keys() - found.keys())}, with {sorted(found.keys() - want.keys())}"
+            assert end_of(d, made[i]["run"]) == end_of(d, run), made[i]
+        assert not any(key[0] == 4 for key in evaluated(d, made[5]["run"])), "its parent evaluated there"
+
+
 def a_guard_that_looks_back():
     """The guard compares a step with those before it, also with the parent's: branches skip the same steps as runs trained alone."""
     sets = ["guard.spike=SKIP_STEP", "guard.loss_sigmas=0.5", "guard.norm_sigmas=0.5", "guard.window=16", "guard.most=40",
@@ -286,5 +325,5 @@ def mistakes_are_told_of_every_branch():
         assert not os.listdir(os.path.join(d.state, "runs")) and not os.path.exists(os.path.join(d.state, "sweeps")), "nothing is left"
 
 
-fixture.main([a_branch_that_fails, every_branch_as_alone, ramps_and_lengths, a_guard_that_looks_back, a_state_file_that_was_not_written, a_parent_that_ends_early,
+fixture.main([a_branch_that_fails, every_branch_as_alone, ramps_and_lengths, evaluations_as_alone, a_guard_that_looks_back, a_state_file_that_was_not_written, a_parent_that_ends_early,
               a_trunk_that_somebody_changes, paused_resumed_and_cancelled_as_one, mistakes_are_told_of_every_branch])

@@ -178,7 +178,7 @@ static int check(const struct bit_client *c, const struct bit_runner *parent, co
 
 static struct bit_fork_origin *make_origin(const struct asked *a)
 {
-    struct bit_fork_origin *o = bit_fork_origin_create(a->parent, a->m->from_step);
+    struct bit_fork_origin *o = bit_fork_origin_create(a->parent, a->m->from_step, weights_only(a->m) ? NULL : a->is);
     bool fresh = is_set(a->m->has_fresh_moments, a->m->fresh_moments);
 
     if (o == NULL)

@@ -449,6 +449,46 @@ TEST(goes_on_in_the_middle_of_a_boundary)
     bit_run_finish(&run);
 }
 
+/* The parent made those after step 4, unless the origin says that they are the fork's. */
+TEST(a_fork_evaluates_where_it_begins_what_its_parent_did_not)
+{
+    static const struct {
+        bool sets, tasks;
+        const char *orders, *again; /* again: after one was reported */
+    } cases[] = {{false, false, "5678", "5678"},
+                 {true, false, "bt5678", "t5678"},
+                 {false, true, "pppqqq5678", "ppqqq5678"},
+                 {true, true, "btpppqqq5678", "tpppqqq5678"}};
+
+    for (size_t i = 0; i < BIT_COUNT(cases); i++) {
+        struct bit_run run = make_run(20, -1, 0, 4);
+        struct bit_order_sequence c;
+        char out[256] = "";
+        Bit__ForkOrigin origin = BIT__FORK_ORIGIN__INIT;
+        add_task(&run, 0);
+        run.spec->eval->tasks_at = calloc(1, sizeof *run.spec->eval->tasks_at);
+        run.spec->eval->tasks_at[0] = 4;
+        run.spec->eval->n_tasks_at = 1;
+        origin.step = run.step = 4;
+        origin.has_evaluates_sets = origin.evaluates_sets = cases[i].sets;
+        origin.has_evaluates_tasks = origin.evaluates_tasks = cases[i].tasks;
+        run.fork = &origin;
+        bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__SIXTEEN_BIT);
+        play(&run, &c, 4, out);
+        out[strlen(out) - 1] = '\0'; /* it waits for step 5's report */
+        EXPECT_STREQ(out, cases[i].orders);
+        if (cases[i].sets || cases[i].tasks)
+            run.eval = (struct bit_run_evals){.known = true, .step = 4, .count = 1};
+        out[0] = '\0';
+        bit_order_sequence_init(&c, &run, 4, BIT__PRECISION__SIXTEEN_BIT);
+        play(&run, &c, 4, out);
+        out[strlen(out) - 1] = '\0';
+        EXPECT_STREQ(out, cases[i].again);
+        run.fork = NULL;
+        bit_run_finish(&run);
+    }
+}
+
 TEST(a_switch_is_never_planned_against_an_order)
 {
     struct bit_run run = make_run(20, 10, 0, 0);
