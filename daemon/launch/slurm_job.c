@@ -501,7 +501,7 @@ static void on_cancelled(void *arg, const struct bit_child_output *r)
     }
 }
 
-/* A running job is told to end by a signal; a waiting one is cancelled. */
+/* A running job is told to end by a signal. A waiting one is cancelled, and a suspended one, which takes no signal. */
 static void scancel(const struct bit_env *env, uint64_t number, const char *how, const char *how_else)
 {
     struct bit_argv argv = {0};
@@ -524,6 +524,7 @@ void bit_slurm_job_release(struct bit_slurm_job *j)
     uint64_t number = is_submitted(j) ? j->runner->run.slurm.job : 0;
     if (number != 0) {
         scancel(j->runner->env, number, "--state=PENDING", NULL);
+        scancel(j->runner->env, number, "--state=SUSPENDED", NULL);
         scancel(j->runner->env, number, "--batch", "--signal=USR2");
         note_state(j, 0, "RELEASED", "not needed any more");
     }

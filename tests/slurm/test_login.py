@@ -54,6 +54,20 @@ def a_run_waits_in_the_queue(c):
     assert not jobs(c)
 
 
+def a_suspended_job_ends_with_its_run(c):
+    """While Slurm suspends the job, its launch is lost and the run waits; if the run is cancelled then, the job ends, although a suspended
+    job takes no signal."""
+    with Login(c, "suspended") as d:
+        run = d.begin()
+        d.reach(run, EVERY + 1)
+        job = d.job()["job"]
+        shell(f"scontrol suspend {job}")
+        until(lambda: d.status(run)["state"] == "restarting" and d.job()["state"] == "SUSPENDED", 60, "the launch is lost")
+        d.ctl("cancel", run, "--now", check=True)
+        until(lambda: c.job(job).get("JobState") == "CANCELLED", 30, "the job ends")
+    assert not jobs(c)
+
+
 def each_branch_of_a_sweep_is_a_job(c):
     with Login(c, "branches", "slots = 2\n") as d:
         spec = d.spec(launcher="SBATCH", ranks=1, steps=60, every=0, at_step=20)
@@ -177,5 +191,5 @@ def refused(c):
 
 
 print(f"seed {SEED}")
-runs.main([a_run_waits_in_the_queue, each_branch_of_a_sweep_is_a_job, cancelled_while_it_waits, cancelled_by_scancel,
-           bitd_is_killed_and_comes_back, pre_empted, refused, the_command_lines, a_node_is_lost], nodes=4, gpus=2)
+runs.main([a_run_waits_in_the_queue, a_suspended_job_ends_with_its_run, each_branch_of_a_sweep_is_a_job, cancelled_while_it_waits,
+           cancelled_by_scancel, bitd_is_killed_and_comes_back, pre_empted, refused, the_command_lines, a_node_is_lost], nodes=4, gpus=2)
