@@ -8,11 +8,11 @@
 #define COLUMNS 104
 
 const struct bit_flag bit_flags[BIT_FLAG_COUNT] = {
-    [BIT_FLAG_STATE] = {"state", "DIR", "Where runs live; $XDG_STATE_HOME/bitd, or ~/.local/state/bitd."},
+    [BIT_FLAG_STATE] = {"state", "DIR", "The folder of the runs; $XDG_STATE_HOME/bitd, or ~/.local/state/bitd."},
     [BIT_FLAG_SOCKET] = {"socket", "PATH",
-                         "Where bitctl finds it, besides DIR/bitd.sock, which there always is; $BITD_SOCKET, or "
-                         "$XDG_RUNTIME_DIR/bitd.sock. A socket that the service manager passes at this path is taken."},
-    [BIT_FLAG_CONFIG] = {"config", "FILE", "Settings, one \"key = value\" a line; flags go before the file."},
+                         "The socket for bitctl, besides DIR/bitd.sock, which always exists; $BITD_SOCKET, or "
+                         "$XDG_RUNTIME_DIR/bitd.sock. A socket that the service manager passes at this path is used."},
+    [BIT_FLAG_CONFIG] = {"config", "FILE", "Settings, one \"key = value\" a line; flags override the file."},
     [BIT_FLAG_SLOTS] = {"slots", "N", "Runs that train at once; 1."},
     [BIT_FLAG_GROUP] = {"group", "GROUP", "Users of GROUP may submit and read, too; the owner alone."},
     [BIT_FLAG_WORKER] = {"worker", "PATH", "The bitworker to start; the one beside bitd, else from PATH."},
@@ -23,11 +23,11 @@ const struct bit_flag bit_flags[BIT_FLAG_COUNT] = {
         {"run", "SPEC",
          "Train SPEC and no other run of DIR, and end with its exit code; a run of SPEC that is unfinished "
          "or failed goes on, one that is completed is not trained again, and one that cannot be launched "
-         "here is left (105). A sweep file (*.sweep) is trained branch after branch."},
+         "here is left (105). The branches of a sweep file (*.sweep) are trained one after another."},
     [BIT_FLAG_HOLDS] = {"holds", "SPEC", "End with 0 if DIR has a run of SPEC, else with 1."},
     [BIT_FLAG_REQUEUE] = {"requeue", NULL,
                           "In a Slurm job that ends before its runs do (SIGUSR1, SIGTERM): requeue it."},
-    [BIT_FLAG_FOREGROUND] = {"foreground", NULL, "Do not detach; it never does, and this says so."},
+    [BIT_FLAG_FOREGROUND] = {"foreground", NULL, "No effect: bitd never detaches."},
     [BIT_FLAG_SETTINGS] = {"settings", NULL, "Print a configuration file that has every setting with its default."},
     [BIT_FLAG_VERSION] = {"version", NULL, "Print the version."},
     [BIT_FLAG_HELP] = {"help", NULL, "Print this help."},
@@ -39,10 +39,10 @@ static const char about[] =
     "workers, and broadcasts the switch from 16-bit to ternary training. bitctl talks to it.";
 
 static const char signals[] =
-    "SIGTERM and SIGUSR1 take a last checkpoint of what trains and end bitd; those runs go on when it is back. If it\n"
-    "is killed instead, they train on and wait for it: so a newer bitd takes the place of an older one without\n"
-    "stopping a run. SIGHUP reads the log level from the file again, and opens the log again, which may have been\n"
-    "renamed.";
+    "SIGTERM and SIGUSR1 write a last checkpoint of each run that trains and end bitd; those runs continue\n"
+    "when it is back. If it is killed instead, they keep training and wait for it: so a newer bitd replaces\n"
+    "an older one without stopping a run. SIGHUP reads the log level from the file again, and opens the log\n"
+    "again, which may have been renamed.";
 
 static const char exit_codes[] =
     "The run's with --run, else 0 stopped as asked, 2 usage, 70 internal, 75 another bitd has the state folder or\n"
@@ -136,7 +136,7 @@ void bit_manual_bitd(FILE *f)
                   "(launch.search_products). It is read at each launch: removing it forgets them.");
     bit_roff_item(f, "DIR/tensorboard/NAME-rN",
                   "The same folder by the run's name: `tensorboard --logdir DIR/tensorboard`.");
-    bit_roff_item(f, "DIR/bitd.sock", "A socket for bitctl, wherever the other one is.");
+    bit_roff_item(f, "DIR/bitd.sock", "A socket for bitctl, always at this place.");
     bit_roff_section(f, "EXIT STATUS");
     bit_roff_text(f, exit_codes);
     bit_roff_section(f, "EXAMPLES");
@@ -161,11 +161,11 @@ void bit_manual_conf(FILE *f)
     bit_roff_head(f, "bitd.conf", 5, "settings of bitd");
     bit_roff_section(f, "DESCRIPTION");
     bit_roff_text(f,
-                  "A file for bitd --config, of which the system's unit has /etc/bitd/bitd.conf: one \"key = value\" a "
-                  "line; # begins a comment. Times are in seconds, with a fraction if need be. A flag of the command "
-                  "line goes over the file. A setting that is not known, or out of its range, is refused with file "
-                  "and line (78). bitd reads it when it starts; SIGHUP reads log_level again.\n\n"
-                  "bitd --settings prints a file that has them all.");
+                  "A file for bitd --config; the system's unit uses /etc/bitd/bitd.conf: one \"key = value\" a line; # "
+                  "begins a comment. Times are in seconds, with a fraction if need be. A flag of the command line "
+                  "overrides the file. A setting that is not known, or out of its range, is refused with file and line "
+                  "(78). bitd reads it when it starts; SIGHUP reads log_level again.\n\n"
+                  "bitd --settings prints a file that has all settings.");
     bit_roff_section(f, "SETTINGS");
     for (size_t i = 0; bit_config_describe(i, &s); i++) {
         if (s.group != NULL)
@@ -180,7 +180,7 @@ void bit_manual_settings(FILE *f)
     struct bit_config_setting s;
 
     fprintf(f, "# bitd --config FILE. One \"key = value\" a line; what is commented out is the default. Times are in\n"
-               "# seconds. A flag of the command line goes over the file. SIGHUP reads log_level again.\n");
+               "# seconds. A flag of the command line overrides the file. SIGHUP reads log_level again.\n");
     for (size_t i = 0; bit_config_describe(i, &s); i++) {
         if (s.group != NULL)
             fprintf(f, "\n# ---- %s\n", s.group);

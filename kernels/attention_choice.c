@@ -9,6 +9,6 @@ int bit_attention_choose(const struct bit_exec *exec, int64_t batch, int64_t tim
     const struct bit_backend_ops *ops = bit_backend_find(exec->backend);
 
     if (ops->choose_attention == NULL)
-        return bit_fail(-ENOTSUP, "attention is chosen on CUDA alone");
+        return bit_fail(-ENOTSUP, "only the CUDA backend has a choice of attention");
     return ops->choose_attention(exec, batch, time, heads, head_dim, dtype, out);
 }

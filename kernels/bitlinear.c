@@ -9,7 +9,7 @@ static int check_segments(const struct bit_segments *s, int64_t n)
     int64_t rows = 0;
 
     if (s->count < 1 || s->count > BIT_SEGMENTS_MAX)
-        return bit_fail(-EINVAL, "%d segments of a weight matrix, from 1 to %d may be", s->count, BIT_SEGMENTS_MAX);
+        return bit_fail(-EINVAL, "a weight matrix has %d segments, must be 1 to %d", s->count, BIT_SEGMENTS_MAX);
     for (int i = 0; i < s->count; i++)
         rows += s->rows[i];
     if (rows != n)

@@ -16,6 +16,6 @@ int bit_cast_check(const struct bit_cast_args *args)
     if (err < 0)
         return err;
     if (args->accumulate && args->y_dtype != BIT_F32)
-        return bit_fail(-EINVAL, "cast: only an f32 sum is accumulated");
+        return bit_fail(-EINVAL, "cast: accumulate needs an f32 y");
     return 0;
 }

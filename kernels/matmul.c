@@ -13,7 +13,7 @@ int bit_matmul_check(const struct bit_matmul_args *args)
     if (args->ab_dtype == BIT_I8 || args->c_dtype == BIT_I8)
         return bit_fail(-EINVAL, "matmul takes f32 and bf16; int8 goes through bitlinear");
     if (args->addend != NULL && args->c_dtype == BIT_BF16 && args->ab_dtype != BIT_BF16)
-        return bit_fail(-EINVAL, "matmul adds f32 products to f32 alone");
+        return bit_fail(-EINVAL, "matmul: a bf16 addend needs bf16 operands");
     return 0;
 }
 

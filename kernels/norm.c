@@ -47,7 +47,7 @@ int bit_norm_backward_check(const struct bit_norm_backward_args *args)
     if (err < 0)
         return err;
     if (args->copy != NULL && args->dx_dtype != BIT_F32)
-        return bit_fail(-EINVAL, "norm_backward: a copy of a dx that is rounded itself");
+        return bit_fail(-EINVAL, "norm_backward: a copy needs an f32 dx");
     if (args->kind != BIT_NORM_NONE && (args->rstd == NULL || (args->kind == BIT_NORM_LAYER && args->mean == NULL)))
         return bit_fail(-EINVAL, "norm_backward: the forward pass's mean and rstd are missing");
     if (args->kind != BIT_NORM_NONE && !(args->var_factor > 0))

@@ -12,7 +12,7 @@ int bit_quantise_check(const struct bit_quantise_args *args)
     if (args->q_dtype == BIT_I8 && args->strength != 1)
         return bit_fail(-EINVAL, "int8 codes exist at strength 1 only, not at %g", (double)args->strength);
     if (args->kind != BIT_NORM_NONE && (args->mean == NULL || args->rstd == NULL))
-        return bit_fail(-EINVAL, "a normed row keeps its mean and its 1/deviation");
+        return bit_fail(-EINVAL, "quantise: a norm needs buffers for mean and rstd");
     if (args->kind != BIT_NORM_NONE && !(args->var_factor > 0))
         return bit_fail(-EINVAL, "quantise: var_factor %g is not above 0", (double)args->var_factor);
     return args->operand == NULL ? 0 : bit_check_float("quantise operand", args->operand_dtype);

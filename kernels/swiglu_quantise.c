@@ -12,7 +12,7 @@ static int check(const char *name, int64_t rows, int64_t cols, enum bit_norm_kin
     if (err < 0)
         return err;
     if (kind != BIT_NORM_NONE && (mean == NULL || rstd == NULL))
-        return bit_fail(-EINVAL, "%s: a normed row has a mean and a 1/deviation", name);
+        return bit_fail(-EINVAL, "%s: a norm needs buffers for mean and rstd", name);
     return bit_check_float(name, dtype);
 }
 

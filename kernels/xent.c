@@ -16,7 +16,7 @@ int bit_xent_check(const struct bit_xent_args *args)
     if (err < 0)
         return err;
     if (args->grad == args->logits && args->grad_dtype != args->logits_dtype)
-        return bit_fail(-EINVAL, "xent: gradient in place of logits of another dtype");
+        return bit_fail(-EINVAL, "xent: grad may alias logits only if their dtypes agree");
     return 0;
 }
 

@@ -38,7 +38,7 @@ static const struct {
     {BIT_EVERSION, BIT_EXIT_FAILURE, "version", "another version"},
     {BIT_ETIMEOUT, BIT_EXIT_UNFINISHED, "timeout", "did not happen in time", true},
     {BIT_ENCCL, BIT_EXIT_FAILURE, "nccl", "a collective between GPUs failed"},
-    {BIT_EDIFFERS, BIT_EXIT_POLICY, "differs", "a step done again came out otherwise"},
+    {BIT_EDIFFERS, BIT_EXIT_POLICY, "differs", "a repeated step gave another result"},
     {BIT_EREPLICA, BIT_EXIT_POLICY, "replica", "copies of the weights differ"},
     {BIT_ELAUNCH, BIT_EXIT_LAUNCH, "launch", "could not be launched", true},
     {-ENOTSUP, BIT_EXIT_FAILURE, "ENOTSUP", "not supported", true},

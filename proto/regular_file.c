@@ -61,7 +61,7 @@ int bit_regular_file_read(int fd, const char *path, const struct stat *st, size_
     int err;
 
     if ((uint64_t)st->st_size > most)
-        return bit_fail(BIT_ELIMIT, "'%s' has %zu bytes; %zu may be", path, size, most);
+        return bit_fail(BIT_ELIMIT, "'%s' has %zu bytes; at most %zu are allowed", path, size, most);
     buf = malloc(size + 1);
     if (buf == NULL)
         return bit_fail(-ENOMEM, "'%s'", path);

@@ -42,7 +42,7 @@ static int from_step(const struct bit_link_order *order, const struct bit_worker
         return bit_fail(BIT_EMESSAGE, "a step with strength %g, lr %g, weight decay %g", step->strength, step->lr,
                         step->weight_decay);
     if (step->precision == BIT__PRECISION__TERNARY && step->strength < 1 && !plan->blends)
-        return bit_fail(BIT_EMESSAGE, "a step with strength %g, and the specification has no ramp", step->strength);
+        return bit_fail(BIT_EMESSAGE, "a step with strength %g, but the specification has no ramp", step->strength);
     out->kind = BIT_ACTION_STEP;
     out->step = step->step;
     out->precision = step->precision;
@@ -102,7 +102,8 @@ static int from_evaluate(const struct bit_link_order *order, const struct bit_wo
     out->instances = evaluate->instances;
     out->part = evaluate->has_part ? (int)evaluate->part : 0;
     if (out->part != 0 && (evaluate->precision != BIT__PRECISION__TERNARY || !plan->blends))
-        return bit_fail(BIT_EMESSAGE, "an evaluation of a part of the 1.58-bit phase, which the specification has not");
+        return bit_fail(BIT_EMESSAGE, "an evaluation of a part of the 1.58-bit phase, but the specification has "
+                                      "neither a ramp nor eval.damage");
     return err < 0 ? err : check_tokens(order, plan, evaluate->instances);
 }
 
@@ -161,7 +162,7 @@ int bit_action_from_order(const struct bit_link_order *order, const struct bit_w
         action.kind = BIT_ACTION_QUIT;
         break;
     default:
-        err = bit_fail(BIT_EMESSAGE, "a %s where an order must be", bit_msg_name(order->type));
+        err = bit_fail(BIT_EMESSAGE, "received a %s, expected an order", bit_msg_name(order->type));
     }
     if (err >= 0)
         *out = action;

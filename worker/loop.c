@@ -61,7 +61,7 @@ static struct bit_action await_order(struct loop *l)
     if (err >= 0)
         err = bit_action_check(&action, l->worker->step, &l->worker->phase);
     if (err >= 0 && action.kind == BIT_ACTION_QUIT && !l->stopped)
-        err = bit_fail(BIT_EMESSAGE, "leave to go before the end");
+        err = bit_fail(BIT_EMESSAGE, "done_taken before the stop order");
     if (err >= 0 && action.kind == BIT_ACTION_STEP)
         action.tokens_ahead = bit_instances_came_ahead(&l->worker->instances, batch_of(&action));
     return err < 0 ? quit(err) : action;

@@ -37,19 +37,20 @@ static const char help[] =
     "\n"
     "One rank of a training run. bitd starts the ranks with mpirun or srun,\n"
     "and gives them\n"
-    "  BITD_LINK         where the daemon takes workers: a socket's path, or\n"
+    "  BITD_LINK         where to connect to the daemon: a socket's path, or\n"
     "                    host:port\n"
     "  BITD_RUN          the run's id\n"
     "  BITD_EPOCH        this launch of the run; orders of another are refused\n"
-    "  BITD_SECRET_FILE  what proves that we belong to it\n"
+    "  BITD_SECRET_FILE  file with the launch's secret, which authenticates\n"
+    "                    this worker\n"
     "  BITD_RETRY_S      how long to go on without a daemon (300)\n"
-    "  BITD_TOLD         SIGTERM is told to the daemon, which decides what\n"
-    "                    follows\n"
+    "  BITD_TOLD         report SIGTERM to the daemon, which decides what\n"
+    "                    to do\n"
     "  BITD_LOG          error, warn, info or debug (info)\n"
     "\n"
     "  --plan SPECFILE   work out sizes and memory of one rank, write one\n"
     "                    frame (WORKER_READY, step 0) to stdout\n"
-    "  --ranks N         plan for so many ranks instead of the specification's\n"
+    "  --ranks N         plan for N ranks instead of the specification's\n"
     "  bench             time whole training steps of one model here; see\n"
     "                    bitworker bench --help\n"
     "  score             log-likelihoods of requests by one model; see\n"
@@ -57,8 +58,8 @@ static const char help[] =
     "  --help, --version\n"
     "\n"
     "Exit: 0 done, 2 usage, 64 a bad specification, 65 corrupt data, 69 no\n"
-    "daemon, 104 not a finite number, 143 ended by SIGTERM; of any other the\n"
-    "log says what it was.\n";
+    "daemon, 104 not a finite number, 143 ended by SIGTERM; for any other\n"
+    "code see the log.\n";
 
 struct options {
     const char *plan;

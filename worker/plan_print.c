@@ -62,7 +62,7 @@ static int find_backend(const Bit__LaunchSpec *launch, int local, enum bit_backe
     int err = bit_resources_backend(launch, 0, local, out);
 
     if (elsewhere && (err < 0 || *out != BIT_BACKEND_CUDA))
-        return bit_fail(BIT_PLAN_NOT_HERE, "the nodes' GPUs cannot be planned with from here, where there are none");
+        return bit_fail(BIT_PLAN_NOT_HERE, "cannot plan for the nodes' GPUs: this machine has no GPU");
     return err;
 }
 

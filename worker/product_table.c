@@ -233,7 +233,8 @@ static int agree(struct finding *f)
         if (leader_of(f, rank) == rank)
             err = agree_on(f, rank);
     if (err >= 0 && bit_product_set_cut(&w->products, BIT_PRODUCT_SET_BYTES_MAX) > 0 && w->comm->rank == 0)
-        bit_warn("products forgotten", "text=\"the run has had too many cards; those that it had first are\"");
+        bit_warn("products forgotten", "text=\"too many kinds of cards in this run: the tables of the earliest are "
+                                       "dropped\"");
     if (!bit_product_set_find(&w->products, mine, &view))
         view.count = 0;
     if (err >= 0)

@@ -37,7 +37,7 @@ const char bit_score_help[] =
     "  --set FIELD=VALUE     any other field of the run specification:\n"
     "                        launch.backend=cpu,\n"
     "                        model.init_from=w.safetensors, ...\n"
-    "  --repeat N            score everything N times; the fastest is told (1)\n"
+    "  --repeat N            score everything N times, report the fastest (1)\n"
     "  --summary             how long it took, a line of JSON for each\n"
     "                        precision, instead of the sums\n"
     "  --ranks N             start N ranks with mpirun; FILE must be named\n"

@@ -68,7 +68,7 @@ static int settle_backend(struct bit_worker *w, int local_rank, int local_ranks)
     int err = bit_comm_agree(w->comm, bit_resources_backend(launch, local_rank, local_ranks, &backend));
 
     if (err >= 0 && !bit_comm_same(w->comm, backend))
-        err = bit_fail(-ENODEV, "some machines of this run have GPUs and some have not: set launch.backend");
+        err = bit_fail(-ENODEV, "some machines of this run have GPUs and others do not: set launch.backend");
     launch->has_backend = true;
     launch->backend = backend == BIT_BACKEND_CUDA ? BIT__BACKEND__CUDA : BIT__BACKEND__CPU;
     w->backend = backend;

@@ -63,10 +63,11 @@ static const char about[] =
     "Train language models in 16-bit and switch them to 1.58-bit while the run runs. bitctl asks; bitd does.\n\n";
 
 static const char runs[] =
-    "RUN is a run's id (r7), its name, or @last. A name means your own runs first, and @last is the newest\n"
-    "of yours, never another's. Which of several of a name is taken is said, and none is changed in doubt.\n"
-    "Every verb has --help; every reading verb has --json, which `bitctl help json` explains. `bitctl help spec`\n"
-    "has every field of a specification, `bitctl help presets` the presets that fill many of them.\n";
+    "RUN is a run's id (r7), its name, or @last. A name means your own runs first, and @last is your own\n"
+    "newest run. If several runs have the name, bitctl prints which one it takes; a verb that changes runs\n"
+    "refuses an ambiguous name. Every verb has --help; every reading verb has --json, which `bitctl help\n"
+    "json` explains. `bitctl help spec` has every field of a specification, `bitctl help presets` the presets\n"
+    "that fill many of them.\n";
 
 static const char first_run[] =
     "  $ bitd --log bitd.log &               # start the daemon for this user\n"

@@ -23,23 +23,24 @@
 static int columns; /* of the page that is printed */
 
 static const char rules[] =
-    "Every verb that reads has --json, and then prints objects on stdout, one a line, and nothing else there.\n"
-    "`bitctl help json VERB` and `bitctl help json OBJECT` show the part that is asked for.\n\n"
-    "Every object has \"schema\": %d. It grows when a script could break; a new key alone does not raise it, so\n"
-    "scripts should pass over keys that they do not know.\n\n"
+    "Every verb that reads has --json: it prints objects on stdout, one per line, and nothing else. `bitctl\n"
+    "help json VERB` and `bitctl help json OBJECT` print one part of this page.\n\n"
+    "Every object has \"schema\": %d. The number grows with a change that could break a script; a new key\n"
+    "alone does not raise it, so scripts should ignore keys that they do not know.\n\n"
     "All keys below are always there. What is not known, not set or does not apply is null; a list is never\n"
-    "null, but []. Of \"what\" happened in a JournalRecord there is one key only.\n\n"
-    "Lists are those keys that are called a list below, whatever their name: anomaly, point and finding are,\n"
-    "anomalies is a number (and so is anomaly_count, which says the same).\n\n"
-    "A number is exact in readers that have doubles alone, such as jq 1.6: an integer beyond 2^53 is a string of\n"
-    "its digits (seeds can be so large). The nanoseconds since 1970 of a key that ends in _ns always are one, and\n"
-    "beside it stands the same without _ns: the time in UTC, as 2026-11-22T12:40:01.123456789Z. Digests are\n"
-    "strings of hex digits. What is no number (NaN, infinity) is null. Units end the names: _s, _ms, _ns, bytes.\n\n"
+    "null, but []. A JournalRecord has exactly one of the keys that say what happened.\n\n"
+    "Only keys that are called a list below are lists, whatever their name: anomaly, point and finding are;\n"
+    "anomalies is a number (and so is anomaly_count, which is the same).\n\n"
+    "Numbers are exact in readers that have only doubles, such as jq 1.6: an integer beyond 2^53 is a string\n"
+    "of its digits (seeds can be so large). A key that ends in _ns, nanoseconds since 1970, is always such a\n"
+    "string; next to it, the key without _ns has the same time in UTC, as 2026-11-22T12:40:01.123456789Z.\n"
+    "Digests are strings of hex digits. NaN and infinity are null. Names end in their units: _s, _ms, _ns,\n"
+    "bytes.\n\n"
     "A precision is \"16bit\" or \"ternary\", here and in options; options take 16-bit, 1.58-bit, SIXTEEN_BIT and\n"
     "TERNARY, too. Other enumerations are those of the specification in lower case.\n\n"
-    "What fails is an ErrorReply, with the exit_code that bitctl ends with (of several runs: the first one's).\n"
-    "That is so of a command line that makes no sense, too. Only a bad checkpoint or file of verify has a verdict\n"
-    "instead. Objects with an \"error\" that is not null are those that failed: jq 'select(.error)'.\n";
+    "A failure is an ErrorReply with bitctl's exit_code (with several runs: the first failure's). A wrong\n"
+    "command line gives one, too. Only a bad checkpoint or file of verify has a verdict instead. Failed\n"
+    "objects are those with an \"error\" that is not null: jq 'select(.error)'.\n";
 
 /* ---- the types that are described */
 

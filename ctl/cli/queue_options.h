@@ -10,9 +10,10 @@
 #include "proto/limits.h"
 
 #define BIT_PRIORITY_HELP                                                                                              \
-    "Of queued runs those of the highest N begin first, then those submitted first; -1000 to 1000, default: 0."
+    "Queued runs with the highest N begin first, among equals those submitted first; -1000 to 1000, default: 0."
 #define BIT_AFTER_HELP                                                                                                 \
-    "Begin when RUN, or every run of a sweep, has ended, however; ok:RUN: when it has completed. May be repeated."
+    "Begin after RUN (or every run of a sweep) has ended, in whatever state; ok:RUN: only if it completed. May be "    \
+    "repeated."
 
 /* Two rows of a verb's options. */
 #define BIT_QUEUE_OPTIONS                                                                                              \

@@ -6,16 +6,15 @@
 #include "ctl/client/connection.h"
 
 /* The help of --no-wait, for the verbs that have it. */
-#define BIT_NO_WAIT_HELP "Return once bitd has taken the order, not once it is done."
+#define BIT_NO_WAIT_HELP "Return once bitd has accepted the request, without waiting until it is done."
 
 /* A paragraph in the help of verbs that take several runs. */
 #define BIT_EACH_RUN_HELP                                                                                              \
-    "Several runs are all asked before the first is waited for. Each is answered with a line; the exit code is\n"      \
-    "the first that is not 0."
+    "With several runs, all requests are sent before bitctl waits for the first. Each run gets a line; the\n"          \
+    "exit code is the first that is not 0."
 
 /* The same for verbs that take sweeps. */
-#define BIT_SWEEP_TOO_HELP                                                                                             \
-    "A sweep (its id, s1, or its name) is taken as one: its runs, and those that are still to come."
+#define BIT_SWEEP_TOO_HELP "A sweep (its id, s1, or its name) means all its runs, also those that have not begun yet."
 
 /** The options of a verb that has only --no-wait. */
 extern const struct bit_option bit_change_options[];

@@ -282,7 +282,7 @@ int bit_connection_try(struct bit_cli *cli, uint16_t type, const void *msg, uint
     if (got_type == want || got_type == BIT_MSG_ERROR_REPLY)
         return 0;
     bit_msg_free(got);
-    return bit_fail(BIT_EMESSAGE, "bitd answered with %s where %s belongs", bit_msg_name(got_type), bit_msg_name(want));
+    return bit_fail(BIT_EMESSAGE, "bitd answered with %s instead of %s", bit_msg_name(got_type), bit_msg_name(want));
 }
 
 int bit_connection_ask_told(struct bit_cli *cli, uint16_t type, const void *msg, uint16_t want, void *reply,

@@ -85,7 +85,8 @@ void bit_run_curves_finish(struct bit_run_curves *curves)
 void bit_run_curves_tell(const struct bit_cli *cli, const struct bit_run_curves *curves)
 {
     if (curves->gone_until > 0 && !cli->quiet)
-        bit_show(stderr, "bitctl: %s begins after step %" PRIu64 ": what came before was %s's, which is no more\n",
+        bit_show(stderr,
+                 "bitctl: %s begins after step %" PRIu64 ": the steps before are those of %s, which no longer exists\n",
                  curves->status->run, curves->gone_until, curves->gone);
 }
 

@@ -40,13 +40,14 @@ static int refuse_norm(Bit__InnerNorm norm)
 static int refuse_activations(const Bit__QuantizerSpec *q)
 {
     if (q->activation_measure != BIT__MEASURE__ABSMAX)
-        return bit_fail(-ENOTSUP, "llama.cpp scales activations by their largest magnitude alone; train with quantizer "
-                                  "{ activation_measure: ABSMAX }, or export --type f16, of which it quantises none");
+        return bit_fail(-ENOTSUP, "llama.cpp scales activations by their largest magnitude alone; train with "
+                                  "quantizer { activation_measure: ABSMAX }, or export --type f16, for which "
+                                  "llama.cpp does not quantise activations");
     if (q->activation_levels != 127)
         return bit_fail(-ENOTSUP,
                         "llama.cpp's activations have 127 levels, the model's %" PRIu32
-                        "; train with quantizer { activation_levels: 127 } (preset export), or export --type f16, of "
-                        "which it quantises none",
+                        "; train with quantizer { activation_levels: 127 } (preset export), or export --type f16, for "
+                        "which llama.cpp does not quantise activations",
                         q->activation_levels);
     return 0;
 }
@@ -192,7 +193,7 @@ static int scale_of(const struct bit_gguf_tensor *t, const struct bit_ternary *c
     const float half = bit_half_value(bit_half_of(*out));
     if (codes->segments == 0 || !t->layout->ternary || (half > 0 && !isinf(half)))
         return 0;
-    return bit_fail(BIT_ENUMERIC, "'%s': its scale %g is none of a half; --type bf16 can hold it", t->name,
+    return bit_fail(BIT_ENUMERIC, "'%s': its scale %g cannot be stored as f16; --type bf16 can hold it", t->name,
                     (double)*out);
 }
 

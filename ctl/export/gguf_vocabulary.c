@@ -25,7 +25,9 @@ struct vocabulary {
 
 static int refuse(const struct vocabulary *v, const char *what)
 {
-    return bit_fail(BIT_EDATA, "'%s': llama.cpp has no %s; without --tokenizer, the file takes and gives ids alone",
+    return bit_fail(BIT_EDATA,
+                    "'%s': llama.cpp has no %s; without --tokenizer, the file has no vocabulary and works "
+                    "on token ids only",
                     v->path, what);
 }
 
@@ -183,7 +185,7 @@ static int add_special(const struct vocabulary *v, struct bit_gguf_pairs *pairs,
     if (end < 0)
         return bit_fail(BIT_EDATA,
                         "'%s' has no token '%s', where llama.cpp would stop; name its own with --end-of-text, or "
-                        "leave --tokenizer out: the file takes and gives ids alone then",
+                        "leave --tokenizer out: the file then has no vocabulary and works on token ids only",
                         v->path, end_of_text);
     bit_gguf_add_u32(pairs, "tokenizer.ggml.bos_token_id", (uint32_t)end); /* by default llama.cpp would use id 11 */
     bit_gguf_add_u32(pairs, "tokenizer.ggml.eos_token_id", (uint32_t)end);

@@ -63,11 +63,11 @@ static int check_replaceable(const struct bit_output *o)
     if (lstat(o->path, &st) < 0)
         return errno == ENOENT ? 0 : bit_fail(-errno, "'%s'", o->path);
     if (!o->force)
-        return bit_fail(-EEXIST, "'%s' is there; name another --output, or replace it with --force", o->path);
+        return bit_fail(-EEXIST, "'%s' exists; name another --output, or replace it with --force", o->path);
     snprintf(mark, sizeof mark, "%s/%s", o->path, BIT_OUTPUT_MARK);
     if (!S_ISDIR(st.st_mode) || lstat(mark, &st) < 0)
-        return bit_fail(-EEXIST, "'%s' is there, and is no export (it has no %s): --force replaces exports alone",
-                        o->path, BIT_OUTPUT_MARK);
+        return bit_fail(-EEXIST, "'%s' exists and is no export (it has no %s): --force replaces exports only", o->path,
+                        BIT_OUTPUT_MARK);
     return 0;
 }
 

@@ -49,8 +49,8 @@ int bit_trained_refuse(const struct bit_export *e)
 const char *bit_trained_note(const struct bit_export *e)
 {
     if (!e->ternary && !is_16bit(e))
-        return "the model was trained as codes, and these are the numbers that the codes are made from: to go on "
-               "training with, not to run";
+        return "the model was trained as codes, and these are the master weights that the codes are made from, for "
+               "further training and not for inference";
     if (e->ternary && strength(e) < 1)
         return "the codes are rounded from weights that were not trained as codes";
     return e->form->note == NULL ? NULL : e->form->note(e);

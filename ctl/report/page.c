@@ -82,7 +82,7 @@ static void put_state(struct bit_html *h, Bit__RunState state, const char *reaso
     if (reason != NULL && reason[0] != '\0')
         bit_html_text(h, " %s", reason);
     if (!has_ended(state))
-        bit_html_text(h, " It has not ended: this is what the journal has of it so far.");
+        bit_html_text(h, " It has not ended: this report shows its journal so far.");
     bit_html_end(h, "p");
 }
 
@@ -210,7 +210,7 @@ static void put_foot(struct bit_html *h, const struct bit_page *page)
 
     bit_html_begin(h, "footer");
     bit_html_element(h, "p",
-                     "Made of the journal of bitd: what it does not have did not happen. All times are UTC. "
+                     "Made from bitd's journal; nothing else is included. All times are UTC. "
                      "A digest is the XXH3 of the fp32 weights or moments of all ranks; the chain hashes data, "
                      "learning rate, loss and gradient norm of every step, so that equal chains are equal "
                      "histories.");
@@ -218,7 +218,7 @@ static void put_foot(struct bit_html *h, const struct bit_page *page)
     bit_html_attribute(h, "id", "generated");
     bit_html_text(h, "Made %s UTC by bitctl %s (%s)", bit_section_time_text(page->made_ns, text), BIT_VERSION,
                   BIT_COMMIT);
-    bit_html_text(h, ", told by bitd %s (%s).", page->bitd->version, page->bitd->commit);
+    bit_html_text(h, "; its data are from bitd %s (%s).", page->bitd->version, page->bitd->commit);
     bit_html_end(h, "p");
     bit_html_end(h, "footer");
 }

@@ -145,8 +145,8 @@ static void put_tree(struct bit_page_section *s, const struct bit_page *page)
     bit_section_begin(s, "tree", "The tree");
     bit_section_paragraph(s,
                           "%zu run%s, %" PRIu64 " of %" PRIu64
-                          " steps done. Each trained by itself they would take %" PRIu64
-                          " steps: what is common is trained once, which saves %.0f%%.",
+                          " steps done. Trained separately they would take %" PRIu64
+                          " steps; shared steps are trained once, which saves %.0f%%.",
                           w->n_branch, bit_format_s(w->n_branch), w->steps_done, w->steps_planned, w->steps_alone,
                           w->steps_alone > 0 ? 100 * (double)saved / (double)w->steps_alone : 0);
     for (size_t i = 0; i < w->n_note; i++)

@@ -12,7 +12,7 @@ void bit_section_curves(struct bit_page_section *s)
         return;
     bit_section_begin(s, "curves", "Curves");
     if (curves->gone_until > 0)
-        bit_section_paragraph(s, "Steps up to %" PRIu64 " were those of %s, which is no longer there.",
+        bit_section_paragraph(s, "Steps up to %" PRIu64 " were those of %s, which no longer exists.",
                               curves->gone_until, curves->gone);
     bit_run_charts_put(s, curves);
     bit_section_end(s);

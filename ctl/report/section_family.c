@@ -73,8 +73,7 @@ void bit_section_family(struct bit_page_section *s, const Bit__ListReply *all)
         root = up;
     bit_section_begin(s, "family", "Family of forks");
     if (root->fork != NULL)
-        bit_section_paragraph(s, "%s, which %s was forked from, is no longer there.", root->fork->origin->run,
-                              root->run);
+        bit_section_paragraph(s, "%s, from which %s was forked, no longer exists.", root->fork->origin->run, root->run);
     bit_html_begin(s->h, "ul");
     bit_html_attribute(s->h, "class", "tree");
     bit_html_begin(s->h, "li");

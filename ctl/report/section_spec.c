@@ -63,9 +63,8 @@ void bit_section_spec(struct bit_page_section *s)
     bit_section_begin(s, "spec", "Specification");
     tell_differences(s, spec);
     if (bit_spec_chosen(spec, &chosen) == 0) {
-        bit_section_paragraph(s,
-                              "As short as it can be written; bitctl submit takes it as it is. What was changed while "
-                              "the run was there is in it.");
+        bit_section_paragraph(s, "The shortest form; bitctl submit accepts it unchanged. It includes the changes made "
+                                 "during the run.");
         print_text(s, chosen);
     }
     bit_html_begin(s->h, "details");

@@ -8,13 +8,13 @@ static const char *const phases[] = {"16-bit", "1.58-bit"};
 
 static void tell_steps(struct bit_page_section *s)
 {
-    static const char *const columns[] = {"Phase",   "Steps",  "Tokens", "Tokens/s", "Mean, ms",
-                                          "Half in", "90% in", "99% in", "All in",   NULL};
+    static const char *const columns[] = {"Phase",  "Steps",           "Tokens",          "Tokens/s", "Mean, ms",
+                                          "Median", "90th percentile", "99th percentile", "Maximum",  NULL};
     static const double shares[] = {0.5, 0.9, 0.99, 1};
     char tokens[BIT_TEXT], rate[BIT_TEXT];
 
-    bit_section_paragraph(s, "Every time that a step was trained, those done again after a restart included. The last "
-                             "columns: half, 90%%, 99%% and all of the steps took at most so many milliseconds.");
+    bit_section_paragraph(s, "All steps that were trained, including those repeated after a restart. The last four "
+                             "columns are milliseconds.");
     bit_section_table_begin(s, "Steps and their times", columns, "lnnnnnnnn");
     for (int i = 0; i < 2; i++) {
         const struct bit_step_times *t = &s->run->times[i];

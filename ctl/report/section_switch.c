@@ -41,7 +41,7 @@ void bit_section_switch(struct bit_page_section *s)
         bit_section_begin(s, "switch", "The switch");
         bit_section_facts_begin(s);
         if (loss->every > 1)
-            bit_section_fact(s, "Cost", "bitctl table has it: a report does not keep every loss of so long a run");
+            bit_section_fact(s, "Cost", "see bitctl table; the run is too long for a report to keep every loss");
         else
             put(s, &asked, &r);
         bit_section_facts_end(s);

@@ -48,9 +48,8 @@ void bit_section_tasks(struct bit_page_section *s)
     if (all == 0)
         return;
     bit_section_begin(s, "tasks", "Downstream tasks");
-    bit_section_paragraph(s,
-                          "Scores in percent with their standard errors; the score of the best answer that is always "
-                          "the same choice, and that of answers drawn evenly.");
+    bit_section_paragraph(s, "Scores in percent with their standard errors; for comparison, the best score of always "
+                             "giving the same choice, and the score of random choices.");
     bit_section_table_begin(s, "Downstream tasks", columns, "nlllnnnnnn");
     for (size_t at = 0; (record = bit_run_past_next(s->run, BIT__JOURNAL_RECORD__WHAT_SCORED, &at)) != NULL; i++)
         if (bit_section_row_fits(s, i, all))

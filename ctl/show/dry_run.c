@@ -162,16 +162,16 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
     if (d->spec->optimizer != NULL && d->spec->optimizer->moments == BIT__OPERANDS__BF16)
         bit_show(f, "  Adam's moments in bf16\n");
     if (m->has_recompute && m->recompute)
-        bit_show(f, "  the linears' operands are made again in the backward pass\n");
+        bit_show(f, "  the linears' operands are recomputed in the backward pass\n");
     else if (m->has_recompute)
         bit_show(f, "  the linears' operands are kept for the backward pass\n");
     if (!m->has_snapshot)
         return;
     if (m->snapshot > 0)
-        bit_show(f, "  and %s of the host's, from which checkpoints are written beside training\n",
+        bit_show(f, "  and %s of the host's memory, from which checkpoints are written during training\n",
                  bit_text_bytes((double)m->snapshot, text));
     else
-        bit_show(f, "  no room in the host's memory for a copy: training waits for each checkpoint to be written\n");
+        bit_show(f, "  the host's memory has no room for a copy: training waits for each checkpoint to be written\n");
 }
 
 void bit_dry_run_print_warnings(FILE *f, const Bit__DryRunReply *d)

@@ -233,7 +233,7 @@ static int take_own(Bit__EvalSpec *eval, const struct bit_eval_subject *s)
 
     if (own == NULL || own->n_task + own->n_set == 0)
         return bit_fail(BIT_EUSAGE,
-                        "nothing says what is to be evaluated: name a request file with --task FILE (`bitctl tokenize "
+                        "there is nothing to evaluate: name a request file with --task FILE (`bitctl tokenize "
                         "--requests` makes them), or token files with --held-out NAME=FILE");
     eval->task = own->task;
     eval->n_task = own->n_task;

@@ -15,7 +15,7 @@
 static void print(struct bit_cli *cli, const Bit__RunSpec *spec, Bit__DryRunReply *m)
 {
     char *unchecked[] = {
-        bit_lend("bitd's settings, as where checkpoints will lie and what its users may pass to Slurm"),
+        bit_lend("bitd's settings, such as where checkpoints are stored and what its users may pass to Slurm"),
         bit_lend("Slurm: its partitions, accounts and limits"),
     };
 

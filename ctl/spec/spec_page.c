@@ -33,11 +33,12 @@ const char bit_spec_page_example[] = "# OLMo-1B on eight GPUs: 2000 steps in 16-
                                      "launch { ranks: 8 }";
 
 static const char form[] =
-    "A run is described by a file in protobuf's text format: fields with a colon and a value, groups in braces, # to\n"
-    "the end of the line is a comment. A list is a field that is given again, or [\"a\", \"b\"]. Fields that are not\n"
-    "given take their preset's value, else their default; `bitctl check` says what that comes to, and every mistake\n"
-    "at once. Paths that are relative begin in the folder of the file. `--set schedule.steps=500` of bitctl submit\n"
-    "and check changes one field, `--set eval.set+='{name: \"x\" path: \"y\"}'` adds to a list.";
+    "A run is described by a file in protobuf's text format: fields with a colon and a value, groups in\n"
+    "braces, # to the end of the line is a comment. A list is a field that is given again, or [\"a\", \"b\"].\n"
+    "Fields that are not given take their preset's value, else their default; `bitctl check` prints the\n"
+    "result, and every mistake at once. Relative paths are relative to the file's folder. `--set\n"
+    "schedule.steps=500` of bitctl submit and check changes one field, `--set eval.set+='{name: \"x\" path:\n"
+    "\"y\"}'` adds to a list.";
 
 /* ---- a field's facts as text */
 
@@ -200,8 +201,8 @@ static int print_fields(FILE *f, const struct bit_spec_fields *fields, const cha
     if (word == NULL && !json)
         bit_fold_paragraphs(
             f,
-            "The fields of a run's specification. `bitctl help spec FIELD` says everything about one of them, or\n"
-            "about a group; bit-run(5) is the whole of it.\n",
+            "The fields of a run's specification. `bitctl help spec FIELD` explains one of them, or a group;\n"
+            "bit-run(5) explains them all.\n",
             bit_fold_page_columns());
     for (size_t i = 0; i < fields->count; i++) {
         if (word != NULL && !bit_spec_field_is(fields->field[i], word))

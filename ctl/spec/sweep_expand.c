@@ -141,11 +141,12 @@ static void check_axis(const struct expansion *e, const struct axes *a, size_t w
     const struct axis *axis = &a->item[which];
 
     if (axis->vary->field == NULL || axis->vary->field[0] == '\0') {
-        complain(e, axis->path, "which field varies? field: \"phases.switch.at_step\"");
+        complain(e, axis->path, "name the field that varies, as in field: \"phases.switch.at_step\"");
         return;
     }
     if (axis->vary->n_value == 0)
-        complain(e, axis->path, "%s varies over no value: value: [\"2000\", \"4000\"]", axis->vary->field);
+        complain(e, axis->path, "%s varies, but has no values; give them, as in value: [\"2000\", \"4000\"]",
+                 axis->vary->field);
     for (size_t i = 0; i < which; i++)
         if (a->item[i].vary->field != NULL && bit_sweep_keys_overlap(a->item[i].vary->field, axis->vary->field))
             complain(e, axis->path, "%s varies twice: one of its values would undo the other", axis->vary->field);
@@ -378,7 +379,7 @@ int bit_sweep_expand(const Bit__SweepSpec *sweep, Bit__SweepVary *const *extra, 
     BIT_ASSERT(extra_count <= BIT_SWEEP_VARIES_MAX);
     e.seeds = sweep->has_seeds ? sweep->seeds : 1;
     if (e.seeds == 0)
-        complain(&e, "seeds", "0: each branch is made so many times");
+        complain(&e, "seeds", "0: each branch needs at least one");
     int err = add_all(&e, sweep);
     if (err == 0 && problems->count == before && e.seeds > BIT_SWEEP_BRANCHES_MAX / BIT_MAX(made.count, (size_t)1))
         complain(&e, "seeds", "more branches than the 256 that a sweep may have");

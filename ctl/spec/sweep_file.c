@@ -124,14 +124,17 @@ static int load_from(struct bit_sweep_file *f)
 static int find_base(struct bit_sweep_file *f)
 {
     if (f->sweep->run != NULL && f->sweep->from != NULL)
-        bit_problems_add(&f->problems, "from", 0, 0, "a specification stands in this file, too (run): one of the two");
+        bit_problems_add(&f->problems, "from", 0, 0,
+                         "this file also has a specification (run): give only one of the "
+                         "two");
     else if (f->sweep->run != NULL)
         return take_run(f);
     else if (f->sweep->from != NULL && f->sweep->from[0] != '\0')
         return load_from(f);
     else
         bit_problems_add(&f->problems, NULL, 1, 1,
-                         "of which run? from: \"run.txtpb\", or run { ... } with the specification itself");
+                         "the run's specification is missing: from: \"run.txtpb\", or run { ... } with the "
+                         "specification itself");
     return bit_fail(BIT_ESPEC, "sweep '%s'", f->path);
 }
 

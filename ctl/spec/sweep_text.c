@@ -62,7 +62,8 @@ int bit_sweep_text_print(struct bit_cli *cli, Bit__SweepReply *s)
         err = bit_fail(-ENOMEM, "a sweep");
     else if (s->common == NULL)
         err = bit_fail(BIT_ESTATE,
-                       "%s was submitted to an earlier bitd, which kept what its runs are: `bitctl show RUN` of each",
+                       "%s was submitted to an earlier bitd, which did not keep the sweep's specification: use "
+                       "`bitctl show RUN` for each run",
                        s->sweep);
     else
         err = print(cli, s, branch, list);

@@ -266,7 +266,8 @@ static int take_inner(struct bit_regex_parse *p, bool fold, struct bit_codeset *
         err = take_parts(p, &class);
     if (err == 0 && fold && !inverted && bit_property_folds_long(&class.common))
         err = bit_regex_refuse(p,
-                               "(?i) over a class with characters whose other case is several, as that of the sharp s");
+                               "(?i) over a class with characters whose case folding is more than one character, such "
+                               "as the sharp s");
     if (err == 0 && fold)
         err = bit_property_fold(&class.common);
     if (err == 0 && inverted)

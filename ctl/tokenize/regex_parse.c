@@ -140,7 +140,8 @@ static int push_in_a_row(struct bit_regex_parse *p, uint32_t c)
         p->in_a_row_count++;
     p->in_a_row[p->in_a_row_count - 1] = c;
     if (bit_property_ends_long(p->in_a_row, p->in_a_row_count))
-        return bit_regex_refuse(p, "(?i) over characters whose other case is a single one, as \"ss\" and the sharp s");
+        return bit_regex_refuse(p, "(?i) over characters that together match a single one, such as \"ss\" and the "
+                                   "sharp s");
     return 0;
 }
 
@@ -155,7 +156,8 @@ static int put_literal(struct bit_regex_parse *p, uint32_t c)
     }
     err = bit_codeset_add(&set, c, c);
     if (err == 0 && bit_property_folds_long(&set))
-        err = bit_regex_refuse(p, "(?i) over a character whose other case is several, as the sharp s");
+        err = bit_regex_refuse(p, "(?i) over a character whose case folding is more than one character, such as the "
+                                  "sharp s");
     if (err == 0)
         err = push_in_a_row(p, c);
     if (err == 0)

@@ -5,7 +5,7 @@
  * What means the same in both engines, or can be expressed in PCRE2, is translated. The rest is refused with its
  * reason and offset: backreferences, calls, conditions, absent groups, callouts, \X \y \Y, octal and control escapes,
  * (?x), comments, repeats of what can match nothing, properties that property.h does not name, and, under (?i),
- * characters whose other case is several characters. A pattern that Oniguruma itself refuses may be accepted.
+ * characters whose case folding is several characters. A pattern that Oniguruma itself refuses may be accepted.
  *
  * The code has two halves: regex_parse.c (groups, repeats, anchors) and regex_class.c (what matches one character).
  * Besides them only regex.c includes this header.

@@ -34,8 +34,8 @@ const struct bit_cli_verb bit_cmd_cancel = {
     .synopsis = "RUN|SWEEP... [--now] [--no-wait]",
     .description =
         "Writes a last checkpoint, stops the workers and ends the run; its journal, logs and checkpoints stay,\n"
-        "and `bitctl resume` takes it up again. With --now nothing is written. `bitctl wait` on a cancelled run\n"
-        "ends with 103.\n\n" BIT_EACH_RUN_HELP "\n\n" BIT_SWEEP_TOO_HELP,
+        "and `bitctl resume` continues it. With --now nothing is written. `bitctl wait` on a cancelled run ends\n"
+        "with 103.\n\n" BIT_EACH_RUN_HELP "\n\n" BIT_SWEEP_TOO_HELP,
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

@@ -43,12 +43,13 @@ const struct bit_cli_verb bit_cmd_check = {
     .summary = "check a run specification, without a daemon",
     .synopsis = "SPEC [--name=NAME] [--set KEY=VALUE]...",
     .description =
-        "What `bitctl submit --dry-run` says, without bitd: every mistake of SPEC at once, each with line and\n"
-        "column, those of the files that it names too, and of the tensors of model.init_from; then sizes, schedule,\n"
-        "the memory of a rank (bitworker is asked), and warnings. Exit codes are the dry run's.\n\n"
-        "What only a bitd knows, its settings and what Slurm allows, is not checked, and that is said.",
+        "Prints what `bitctl submit --dry-run` prints, without bitd: every mistake of SPEC at once, each with\n"
+        "line and column, also those of the files that it names and of the tensors of model.init_from; then\n"
+        "sizes, schedule, the memory of a rank (as bitworker computes it), and warnings. Exit codes are the dry\n"
+        "run's.\n\n"
+        "bitd's settings and what Slurm allows are not checked, and the output says so.",
     .options = options,
-    .quiet = "Print mistakes and warnings alone.",
+    .quiet = "Print only mistakes and warnings.",
     .json = objects,
     .examples = "$ bitctl check run.txtpb\n"
                 "$ bitctl check -q run.txtpb --set schedule.peak_lr=1e-3 && bitctl submit run.txtpb",

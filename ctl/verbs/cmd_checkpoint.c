@@ -22,9 +22,9 @@ const struct bit_cli_verb bit_cmd_checkpoint = {
     .summary = "write a checkpoint now",
     .synopsis = "RUN... [--no-wait]",
     .description =
-        "Writes a checkpoint at the next step boundary that no worker has been promised otherwise, and returns\n"
-        "once it is durable: every byte on disk, its manifest renamed into place and the fact journalled.\n"
-        "Training stands still only while the state is written.\n\n"
+        "Writes a checkpoint at the next step boundary that bitd has not yet passed in its orders, and returns\n"
+        "once it is durable: every byte on disk, its manifest renamed into place, and the checkpoint journalled.\n"
+        "Training waits only while the state is written.\n\n"
         "It is pinned: kept until `bitctl ckpt unpin`, whatever checkpoint.keep_last says.\n\n" BIT_EACH_RUN_HELP,
     .options = bit_change_options,
     .quiet = "Print nothing: the exit code says it.",

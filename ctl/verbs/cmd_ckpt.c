@@ -20,7 +20,7 @@
 #include "proto/limits.h"
 
 static const struct bit_option options[] = {
-    {"force", 0, NULL, "With rm: also the newest checkpoint, so that what resumes the run goes further back."},
+    {"force", 0, NULL, "With rm: also the newest checkpoint; a resume then starts further back."},
     {0},
 };
 
@@ -293,7 +293,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         strcmp(how, "unpin") != 0)
         return bit_usage(&bit_cmd_ckpt, "'%s' is none of ls, show, verify, pin, unpin and rm", how);
     if (force && !removes)
-        return bit_usage(&bit_cmd_ckpt, "--force is of rm alone");
+        return bit_usage(&bit_cmd_ckpt, "--force is for rm only");
     if (count == 0)
         return bit_usage(&bit_cmd_ckpt, "which RUN?");
     if (lists && count > 1)
@@ -322,22 +322,23 @@ const struct bit_cli_verb bit_cmd_ckpt = {
         "ls RUN | show RUN[@STEP]|FOLDER... | verify RUN|FOLDER... | pin|unpin RUN STEP... | rm RUN STEP... [--force]",
     .description =
         "`ls` lists a run's checkpoints with phase, size, time, the digest of their weights and what keeps them.\n"
-        "`show` tells what a checkpoint is and holds: of a run the newest, or the one after STEP, or of a folder, for\n"
-        "which no daemon is needed. Of each matrix it prints which share of its codes is 0, and the scale of each\n"
-        "segment, as the workers compute them from the weights; of a 16-bit checkpoint, what a switch would make.\n"
-        "The matrices' bytes are compared with their checksums.\n\n"
+        "`show` describes a checkpoint: the newest of a run, or the one after STEP, or that of a folder, which\n"
+        "needs no daemon. For each matrix it prints the share of its codes that are 0, and the scale of each\n"
+        "segment, as the workers compute them from the weights; for a 16-bit checkpoint, what a switch would\n"
+        "produce. The matrices' bytes are compared with their checksums.\n\n"
         "`verify` reads every byte and compares it with the manifest's checksums: of all checkpoints of runs, or\n"
-        "of folders, for which no daemon is needed. A damaged one is named with file, chunk and offset, and the\n"
-        "exit code is 65.\n\n"
-        "A pinned checkpoint stays, whatever checkpoint.keep_last says, until `unpin`. Those that `bitctl\n"
-        "checkpoint` wrote are pinned from the beginning. Only where the guard goes back to a step\n"
-        "before it does it go, too, for its steps are given up then.\n\n"
-        "`rm` removes one that is not pinned. It refuses the newest, which a resume starts from, and says what\n"
-        "would be lost; --force removes it all the same. One that another run still has to begin from stays.\n\n"
-        "A STEP is 2000 or step-00002000. Each run, folder or STEP that is verified, pinned or removed is answered\n"
-        "with a line; the exit code is the first that is not 0.",
+        "of folders, which needs no daemon. A damaged one is named with file, chunk and offset, and the exit code\n"
+        "is 65.\n\n"
+        "A pinned checkpoint is kept until `unpin`, whatever checkpoint.keep_last says. Those that `bitctl\n"
+        "checkpoint` wrote are pinned from the beginning. A pinned checkpoint is removed only if the guard goes\n"
+        "back to a step before it, because its steps are then given up.\n\n"
+        "`rm` removes a checkpoint that is not pinned. It refuses the newest, from which a resume starts, and\n"
+        "prints what would be lost; --force removes it anyway. A checkpoint that another run still has to begin\n"
+        "from stays.\n\n"
+        "A STEP is 2000 or step-00002000. Each run, folder or STEP that is verified, pinned or removed gets a\n"
+        "line; the exit code is the first that is not 0.",
     .options = options,
-    .quiet = "Print of ls the folders alone, one a line; of show the totals; of verify nothing of good ones.",
+    .quiet = "ls: print only the folders, one per line; show: only the totals; verify: only the bad checkpoints.",
     .json = objects,
     .examples = "$ bitctl ckpt ls @last\n"
                 "$ bitctl ckpt show @last\n"

@@ -13,7 +13,7 @@
 
 enum { OPT_CONTEXT, OPT_VOCAB, OPT_STEP, OPT_RANK, OPT_TEXT, OPT_TOKENIZER, OPT_DOCUMENT };
 static const struct bit_option options[] = {
-    [OPT_CONTEXT] = {"context", 'c', "N", "info: count instances of N tokens, and items that N cut (2048)."},
+    [OPT_CONTEXT] = {"context", 'c', "N", "info: count instances of N tokens, and items that N would cut (2048)."},
     [OPT_VOCAB] = {"vocab", 0, "N", "verify: ids must be below N; default: the tokenizer's, from dataset.json."},
     [OPT_STEP] = {"step", 0, "N", "show: what step N trains on."},
     [OPT_RANK] = {"rank", 0, "R", "show: what rank R gets of it."},
@@ -163,14 +163,15 @@ const struct bit_cli_verb bit_cmd_data = {
         "A PATH is a token file, a request file or a folder of them. `info` counts tokens, instances and documents\n"
         "and looks at a sample of the ids. `verify` reads every id, compares it with the vocabulary, and each file\n"
         "with the size and CRC-32C in dataset.json; trouble is named with file and byte, and the exit code is 65.\n\n"
-        "`show` tells what a step of a run trains on, past or to come: each instance's row in the batch, its\n"
-        "rank, file and tokens, and the documents in it; with --text also what they say. It is found by the code\n"
-        "that feeds the run. RUN may be the folder of a run (with a '/'), for which no daemon is needed.\n\n"
-        "Of a request file, which holds a task, `info` counts documents, items (one a choice) and tokens, and says\n"
-        "how long the longest query is and how many items a --context would cut; `verify` checks all of it; and\n"
-        "`show` has one of its documents, choice by choice, with --json also the ids and with --text the words.",
+        "`show` prints what a past or future step of a run trains on: each instance's row in the batch, its rank,\n"
+        "file and tokens, and the documents in it; with --text also their text. The code that feeds the run finds\n"
+        "it. RUN may be the folder of a run (with a '/'), which needs no daemon.\n\n"
+        "For a request file, which holds a task, `info` counts documents, items (one per choice) and tokens, and\n"
+        "prints the length of the longest query and how many items --context would cut; `verify` checks all of\n"
+        "it; and `show` prints one of its documents, choice by choice, with --json also the ids and with --text\n"
+        "the text.",
     .options = options,
-    .quiet = "Print of info the lines of the files alone; of verify nothing of good ones.",
+    .quiet = "info: print only the lines of the files; verify: only the bad files.",
     .json = objects,
     .examples = "$ bitctl data info data/train\n"
                 "$ bitctl data verify data/train data/valid\n"

@@ -227,14 +227,14 @@ const struct bit_cli_verb bit_cmd_diff = {
     .summary = "compare two runs step by step, to the bit",
     .synopsis = "RUN[#ATTEMPT] RUN[#ATTEMPT]",
     .description =
-        "Prints the settings that differ, as they were carried out: what was changed after the submission counts,\n"
-        "and is told with the step until which it was otherwise.\n\n"
+        "Prints the settings that differ, including changes after the submission, each with the step until which\n"
+        "the earlier value held.\n\n"
         "Then the first step and the first of its facts that differ: where its batch lies in the order of the\n"
         "data, its tokens, phase, strength, learning rate, loss and gradient norm, each as its bits and as a\n"
-        "number. Runs that still train are compared as far as they are. RUN#2 is what the second attempt of RUN\n"
-        "did: a run is compared with itself before and after a restart.\n\n"
+        "number. Runs that still train are compared as far as they have come. RUN#2 is the second attempt of RUN:\n"
+        "so a run can be compared with itself before and after a restart.\n\n"
         "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in\n"
-        "another order: then they are left out, and it says so. Exit 0: equal to the bit, 1: not.",
+        "another order: they are then not compared, and the output says so. Exit 0: equal to the bit, 1: not.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

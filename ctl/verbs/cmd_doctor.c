@@ -85,7 +85,9 @@ static void print_ranks(const Bit__DoctorReply *d, int width)
     bit_table_print(stdout, &table, width, SIZE_MAX);
     bit_table_finish(&table);
     if (d->has_ranks_not_told)
-        bit_show(stdout, "%u more ranks: not told; of more than %d a step's report has the slowest %d and %d between\n",
+        bit_show(stdout,
+                 "%u more ranks are not listed: above %d ranks a step's report has only the slowest %d and %d "
+                 "quantiles\n",
                  d->ranks_not_told, BIT_RANKS_TOLD_MAX, BIT_RANKS_SLOWEST, BIT_RANKS_QUANTILES);
 }
 
@@ -133,15 +135,15 @@ static const struct bit_verb_object objects[] = {
 
 const struct bit_cli_verb bit_cmd_doctor = {
     .name = "doctor",
-    .summary = "say what ails a run: which rank is late and where, what is old, full or wrong",
+    .summary = "diagnose a run: which rank is late and where, what is old, full or wrong",
     .synopsis = "RUN",
     .description =
-        "Says what is wrong with a run, the worst first, and what helps: ranks that are silent or late and in\n"
-        "which part of a step, a step that does not come, checkpoints that are old or cannot be written, a disk\n"
-        "that fills, numbers that are none, spikes, copies of the weights that differ, and whether the last\n"
-        "resume was verified to the bit. Below it, how long ago the last step, heartbeat and checkpoint were, and\n"
-        "where each rank's time goes.\n\n"
-        "It asks the daemon's memory, never the workers. Exit 0: nothing bad, 1: something is.",
+        "Prints what is wrong with a run, the worst first, and what helps: ranks that are silent or late and in\n"
+        "which part of a step, a missing step, checkpoints that are old or cannot be written, a disk that fills\n"
+        "up, NaN, spikes, copies of the weights that differ, and whether the last resume was verified bit for\n"
+        "bit. Below that, how long ago the last step, heartbeat and checkpoint were, and where each rank's time\n"
+        "goes.\n\n"
+        "The answer comes from the daemon's memory, not from the workers. Exit 0: nothing bad, 1: something is.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

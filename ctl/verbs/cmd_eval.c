@@ -41,14 +41,14 @@ static const struct bit_option options[] = {
     {"precision", 'p', "WHICH",
      "16bit, ternary or both; default: ternary of a checkpoint after the switch, else both, as in training."},
     {"damage", 0, NULL,
-     "What each part of 1.58 bits costs alone: the loss on the sets, its difference to 16-bit's, in a table."},
+     "A table of what each part of 1.58 bits costs alone: the loss on the sets, and its difference from 16-bit."},
     {"step", 0, "N", "The checkpoint of this step of RUN; default: its newest."},
     {"detach", 'd', NULL, "Hand it to bitd and return, as `bitctl submit` does."},
     {"dry-run", 'n', NULL, "Check everything and print what would happen: specification, memory."},
     {"name", 0, "NAME", "The name of the run that evaluates it; default: eval- and what is evaluated."},
     {"set", 's', "KEY=VALUE", "Change a field of its specification, as in launch.ranks=4; may be repeated."},
     BIT_QUEUE_OPTIONS,
-    {"request-id", 0, "ID", "Submit once for each ID: again with the same one, it is the run that there is."},
+    {"request-id", 0, "ID", "Submit once for each ID: a repeated ID returns the existing run."},
     {0},
 };
 
@@ -74,7 +74,7 @@ static int take_precision(struct bit_eval_ask *ask, const char *value)
 static int take_step(struct bit_eval_ask *ask, unsigned long long step)
 {
     if (ask->has_step)
-        return bit_usage(&bit_cmd_eval, "@STEP and --step are one and the same: give one");
+        return bit_usage(&bit_cmd_eval, "@STEP and --step mean the same: give only one");
     ask->has_step = true;
     ask->step = step;
     return 0;
@@ -226,7 +226,7 @@ static int submit(struct bit_cli *cli, struct eval *e)
     else if (e->detach && cli->quiet)
         bit_show(stdout, "%s\n", reply->run);
     else if (e->detach)
-        bit_show(stdout, "submitted %s as %s; `bitctl tasks %s` shows what it comes to\n", reply->name, run, run);
+        bit_show(stdout, "submitted %s as %s; `bitctl tasks %s` shows its results\n", reply->name, run, run);
     else if (!cli->json && !cli->quiet)
         bit_show(stderr, "submitted %s as %s\n", reply->name, run);
     fflush(stdout);
@@ -249,8 +249,8 @@ static int make_spec(struct bit_cli *cli, struct eval *e)
     e->file.submits = !e->dry_run;
     code = bit_spec_file_take(cli, &e->file, made.spec);
     if (made.foreign && bit_problems_about(&e->file.problems, "model.layers") && !cli->json)
-        bit_show(stderr, "bitctl: what shape it has is said by --set, as in --set model.preset=olmo_1b, or --set "
-                         "model.from=FOLDER where config.json is\n");
+        bit_show(stderr, "bitctl: its shape is unknown: give it with --set model.preset=olmo_1b, or --set "
+                         "model.from=FOLDER with a config.json\n");
     return code;
 }
 
@@ -270,7 +270,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 }
 
 static const struct bit_verb_object objects[] = {
-    {&bit__run_status__descriptor, "at the end: task and held_out are what it came to"},
+    {&bit__run_status__descriptor, "at the end: task and held_out are its results"},
     {&bit__submit_reply__descriptor, "--detach"},
     {&bit__dry_run_reply__descriptor, "--dry-run"},
     {0},
@@ -283,20 +283,22 @@ const struct bit_cli_verb bit_cmd_eval = {
                 "[--damage] [--step=N] [--detach | --dry-run] [--name=NAME] [--set KEY=VALUE]... "
                 "[--priority=N] [--after=RUN]... [--request-id=ID]",
     .description =
-        "Evaluates a model as a run without steps: it is queued, goes on where it was after a pause, a lost\n"
-        "worker or a killed bitd, and is shown by status, top, ps and tasks as others are. It is followed to its\n"
-        "end, with what it came to as `bitctl tasks` prints it; the exit code is the run's, as of `bitctl wait`.\n\n"
-        "Of a CHECKPOINT (its folder) shape, tokenizer and quantizer are what its manifest says; of a RUN also\n"
-        "how its ranks are launched, and the newest checkpoint is taken, or that of @STEP. Without --task and\n"
-        "--held-out, the tasks and sets of the specification that it was trained by are evaluated. A MODEL is\n"
-        "anything else that model.init_from takes; what it does not say of itself is given by --set. What has a\n"
-        "slash in it, or is here and holds a model, is a path; any other word is a run.\n\n"
+        "Evaluates a model as a run without steps: it is queued, continues where it was after a pause, a lost\n"
+        "worker or a killed bitd, and is shown by status, top, ps and tasks like any run. bitctl follows it to\n"
+        "its end and prints the results as `bitctl tasks` does; the exit code is the run's, as with `bitctl\n"
+        "wait`.\n\n"
+        "The shape, tokenizer and quantizer of a CHECKPOINT (its folder) are those of its manifest. For a RUN,\n"
+        "how its ranks are launched is taken over, too, and its newest checkpoint is evaluated, or that of @STEP.\n"
+        "Without --task and --held-out, the tasks and sets of the specification that it was trained with are\n"
+        "evaluated. A MODEL is anything else that model.init_from takes; --set gives what it does not specify\n"
+        "itself. A word with a slash, or one that exists here and holds a model, is a path; any other word is a\n"
+        "run.\n\n"
         "--damage evaluates the held-out sets in 16-bit, in 1.58-bit, and with one part of the latter at a time:\n"
         "the inner norms, with the weights' rounding, or the activations'; and of each block one matrix after\n"
         "the other.\n\n"
-        "Scores are those that the run itself would come to at that step, to the bit, on any number of ranks.",
+        "Scores are bit for bit those that the run itself would get at that step, on any number of ranks.",
     .options = options,
-    .quiet = "Print what it came to alone; with --detach the run's id.",
+    .quiet = "Print only the results; with --detach only the run's id.",
     .json = objects,
     .examples = "$ bitctl eval @last --task requests/copa.requests\n"
                 "$ bitctl eval r7@4000 --task requests --precision ternary\n"

@@ -8,9 +8,9 @@
 
 enum { OPT_FOLLOW, OPT_STEPS, OPT_AFTER };
 static const struct bit_option options[] = {
-    {"follow", 'f', NULL, "Go on with what happens from now on, until the run ends."},
+    {"follow", 'f', NULL, "Continue with new events until the run ends."},
     {"steps", 's', NULL, "Also every step's report."},
-    {"after", 0, "EVENT", "Only what came after this event's number."},
+    {"after", 0, "EVENT", "Only events after this event's number."},
     {0},
 };
 
@@ -80,10 +80,10 @@ const struct bit_cli_verb bit_cmd_events = {
     .summary = "print a run's journal: launches, switches, checkpoints, faults",
     .synopsis = "RUN [--follow] [--steps] [--after=EVENT]",
     .description =
-        "Prints what the journal has of a run, oldest first. The journal is the daemon's truth: what it does not\n"
-        "have did not happen. With --follow it goes on, and survives a restart of the daemon.",
+        "Prints the journal of a run, in which the daemon records everything that happens to it, oldest first.\n"
+        "With --follow it continues with new events, and survives a restart of the daemon.",
     .options = options,
-    .quiet = "Leaves nothing out: there is a line an event.",
+    .quiet = "Leaves nothing out: there is one line per event.",
     .json = objects,
     .examples = "$ bitctl events @last\n"
                 "$ bitctl events @last --steps --json | jq -r 'select(.step) | [.step.step, .step.loss] | @tsv'",

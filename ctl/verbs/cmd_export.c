@@ -251,9 +251,9 @@ static int take_word(struct export *x, const char *word)
     if (strlen(word) >= sizeof x->what)
         return bit_usage(&bit_cmd_export, "a name of %zu bytes", strlen(word));
     if (folder && x->has_step)
-        return bit_usage(&bit_cmd_export, "--step is of a RUN; '%s' is one checkpoint", word);
+        return bit_usage(&bit_cmd_export, "--step is for a RUN; '%s' is one checkpoint", word);
     if (name > 0 && x->has_step)
-        return bit_usage(&bit_cmd_export, "@STEP and --step are one and the same: give one");
+        return bit_usage(&bit_cmd_export, "@STEP and --step mean the same: give only one");
     if (name > 0) {
         x->has_step = true;
         x->step = step;
@@ -294,7 +294,7 @@ static const struct bit_verb_object objects[] = {
 
 const struct bit_cli_verb bit_cmd_export = {
     .name = "export",
-    .summary = "take a model away, in the form of other programs",
+    .summary = "write a model in the format of other programs",
     .synopsis = "RUN[@STEP]|CHECKPOINT --to FORM --output DIR [--type TYPE] [--tokenizer FILE]",
     .description =
         "Writes a checkpoint's model into a new folder, in a form that other programs load. CHECKPOINT is a\n"
@@ -313,13 +313,13 @@ const struct bit_cli_verb bit_cmd_export = {
         "             hold their products. Rows are multiples of 256 (q2_0, the one with CUDA kernels there: 64).\n"
         "             llama.cpp's olmo has no inner norm and 127 levels: train with quantizer { preset:\n"
         "             \"export\" }. It makes activations int8 by blocks, training by tokens: logits differ a little\n\n"
-        "Codes and scales are those that the model trains with, to the bit. Of weights that were not trained as\n"
-        "codes, in the 16-bit phase or before a ramp's end, they are made with --ternarise alone.\n\n"
+        "Codes and scales are bit for bit those that the model trains with. Weights that were not trained as\n"
+        "codes, in the 16-bit phase or before a ramp's end, are rounded to codes only with --ternarise.\n\n"
         "DIR is written as DIR.partial, synced, read again and compared with the checkpoint, number by number,\n"
-        "and only then named; broken off at any moment, by a signal, a full disk or a crash, it is not there, and\n"
-        "what an earlier export left there is whole. Memory is taken for one tensor at a time.\n\n"
-        "What a form has no place for is refused, with the reason and what would do. So are weights above a\n"
-        "type's range. bitd_export.json in DIR says what it was made of.",
+        "and only then renamed to DIR. If the export is interrupted, by a signal, a full disk or a crash, DIR is\n"
+        "not there, or is still the earlier export. Only one tensor is in memory at a time.\n\n"
+        "What a form cannot hold is refused, with the reason and the alternative. So are weights above a type's\n"
+        "range. bitd_export.json in DIR describes the source.",
     .options = options,
     .quiet = "Print nothing but mistakes.",
     .json = objects,

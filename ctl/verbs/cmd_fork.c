@@ -41,9 +41,9 @@ static const struct bit_option options[] = {
     {"dry-run", 'n', NULL, "Check everything and print what would happen; nothing is submitted."},
     {"follow", 'f', NULL, "Show live progress until the fork ends, then a summary; ends with its exit code."},
     {"wait", 'w', NULL, "Wait for the fork's end in silence; ends with its exit code."},
-    {"paused", 0, NULL, "Take the fork in, but start it only at `bitctl resume`."},
+    {"paused", 0, NULL, "Accept the fork, but start it only at `bitctl resume`."},
     BIT_QUEUE_OPTIONS,
-    {"request-id", 0, "ID", "Fork once for each ID: again with the same one, it is the run that there is."},
+    {"request-id", 0, "ID", "Fork once for each ID: a repeated ID returns the existing run."},
     {0},
 };
 
@@ -130,7 +130,7 @@ static void print_forked(const struct bit_cli *cli, const struct fork *f, const 
     else if (cli->quiet)
         bit_show(stdout, "%s\n", reply->run);
     else if (!cli->json && reply->known && f->request_id != NULL)
-        bit_show(stdout, "%s is %s, which is there already\n", reply->name, reply->run);
+        bit_show(stdout, "%s is %s, which exists already\n", reply->name, reply->run);
     else if (!cli->json)
         bit_show(stdout, "forked %s after step %" PRIu64 " as %s, %s%s\n", f->ask.run, f->ask.from_step, reply->run,
                  reply->name, f->ask.paused ? ", paused" : "");
@@ -160,7 +160,7 @@ static int check_words(const struct fork *f)
     if (f->follow + f->wait + (f->ask.has_dry_run != 0) > 1)
         return bit_usage(&bit_cmd_fork, "--dry-run, --follow and --wait exclude each other");
     if (f->ask.has_fresh_moments && f->ask.has_weights_only)
-        return bit_usage(&bit_cmd_fork, "--weights-only has no optimizer that could be fresh");
+        return bit_usage(&bit_cmd_fork, "--weights-only begins with a fresh optimizer: leave --fresh-optimizer out");
     return 0;
 }
 
@@ -194,7 +194,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 }
 
 static const struct bit_verb_object objects[] = {
-    {&bit__submit_reply__descriptor, "once the fork is taken in; not with --follow"},
+    {&bit__submit_reply__descriptor, "once the fork is accepted; not with --follow"},
     {&bit__dry_run_reply__descriptor, "--dry-run"},
     {&bit__journal_record__descriptor, "--follow: each record of the journal, the steps' too"},
     {&bit__run_status__descriptor, "--wait: at the end"},
@@ -203,19 +203,19 @@ static const struct bit_verb_object objects[] = {
 
 const struct bit_cli_verb bit_cmd_fork = {
     .name = "fork",
-    .summary = "a new run that goes on from a checkpoint of another",
+    .summary = "a new run that continues from a checkpoint of another",
     .synopsis = "RUN --from=STEP [--set KEY=VALUE]... [--name=NAME] [--fresh-optimizer | --weights-only] "
                 "[--dry-run | --follow | --wait] [--paused] [--priority=N] [--after=RUN]... [--request-id=ID]",
     .description =
-        "Makes a run that was RUN up to STEP: its weights, its optimizer, its place in the data, its schedule, and\n"
-        "the chain of its steps' facts. RUN may train, be paused or have ended. The checkpoint's files are shared,\n"
-        "not copied; nothing that becomes of RUN takes them away from the fork.\n\n"
-        "--set changes the specification that RUN has now. Whatever says something of later steps may be another;\n"
-        "what is in the checkpoint, as the model, the batch's size, or a switch that is done, may not. Another\n"
-        "schedule is another from its first step on, and the answer says what that means at the step where the\n"
-        "fork begins. --weights-only begins a run of its own, at step 1, where all but the model may be another.\n\n"
-        "A fork of which nothing is changed that a step depends on is compared with the steps that RUN had done by\n"
-        "then, bit for bit, and its status says up to which step it is verified.",
+        "Makes a run that continues RUN from its checkpoint after STEP, with its weights, optimizer, position in\n"
+        "the data and schedule, and the chain of its steps' facts. RUN may train, be paused or have ended. The\n"
+        "checkpoint's files are shared, not copied; the fork keeps them whatever happens to RUN.\n\n"
+        "--set changes the specification that RUN has now. Settings of later steps may change; what the\n"
+        "checkpoint determines, such as the model, the batch size, or a switch that is done, may not. A changed\n"
+        "schedule applies from step 1 on, and the answer shows what that means at the step where the fork begins.\n"
+        "--weights-only begins an independent run at step 1, in which all but the model may change.\n\n"
+        "A fork without a change that steps depend on is compared bit for bit with the steps that RUN had done by\n"
+        "then, and its status shows up to which step it is verified.",
     .options = options,
     .quiet = "Print the fork's id alone; of --dry-run warnings.",
     .json = objects,

@@ -72,10 +72,10 @@ const struct bit_cli_verb bit_cmd_help = {
     .summary = "what the verbs, a specification's fields and the JSON mean",
     .synopsis = "[VERB | spec [FIELD] | presets [PRESET] | json [VERB|OBJECT]]",
     .description =
-        "Without a word, the verbs in a line each; with a verb, what its --help says.\n\n"
+        "Without a word, it lists the verbs; with a verb, it prints that verb's --help.\n\n"
         "`spec` lists the fields of a run's specification; with a field (schedule.peak_lr, or peak_lr alone) or a\n"
-        "group (schedule) it says everything about it: type, range, unit, default, and the values that presets give\n"
-        "it. `presets` lists the presets and what they set. `json` explains what --json prints. The first two print\n"
+        "group (schedule) it explains that: type, range, unit, default, and the values that presets give it.\n"
+        "`presets` lists the presets and what they set. `json` explains what --json prints. The first two print\n"
         "JSON themselves with --json.",
     .options = options,
     .quiet = "Leaves nothing out.",

@@ -13,9 +13,9 @@
 
 enum { OPT_FOLLOW, OPT_TAIL, OPT_ATTEMPT, OPT_RAW };
 static const struct bit_option options[] = {
-    {"follow", 'f', NULL, "Go on with what is written from now on, until the run ends."},
+    {"follow", 'f', NULL, "Continue with new lines until the run ends."},
     {"tail", 'n', "LINES", "Only the last lines."},
-    {"attempt", 0, "N", "Of the Nth launch of the workers; default: the newest. `bitctl events` has them all."},
+    {"attempt", 0, "N", "Of the Nth launch of the workers; default: the newest. `bitctl events` lists them all."},
     {"raw", 0, NULL, "The bytes as they are, terminal escapes too; for files and programs."},
     {0},
 };
@@ -150,8 +150,8 @@ const struct bit_cli_verb bit_cmd_log = {
     .description =
         "Prints the workers' log of the newest launch, or of the Nth. Works for ended runs too; without --follow\n"
         "it never blocks.\n\n"
-        "Newlines and tabs pass; whatever else would act on a terminal is shown as an escape (\\x1b), in a pipe\n"
-        "too, as what reads the pipe may be a terminal. --raw prints the bytes of the file.",
+        "Newlines and tabs are printed; every other character that would act on a terminal is shown as an escape\n"
+        "(\\x1b), also in a pipe, whose reader may be a terminal. --raw prints the bytes of the file.",
     .options = options,
     .quiet = "Leaves nothing out: a log is its lines.",
     .json = objects,

@@ -111,11 +111,11 @@ const struct bit_cli_verb bit_cmd_metrics = {
         "OpenMetrics: of bitd its version, memory, descriptors, how long its loop takes, and how many runs are in\n"
         "each state; of each run its step, phase, loss, gradient norm, learning rate, speed, where the time goes,\n"
         "evaluations, tasks, checkpoints, restarts, anomalies, stragglers and what its GPUs do.\n\n"
-        "Labels are bounded. Runs are told of by id: those that have not ended, and those that ended within\n"
-        "`metrics_keep`; of more than 100 the newest. Of held-out sets and tasks there are 1,000 results each, of all\n"
-        "runs together.\n\n"
-        "Without a daemon it prints `bitd_up 0` and ends with 69. node_exporter's textfile collector takes a file\n"
-        "that is whole at any time: write another one, and rename it.",
+        "Labels are bounded. Runs are listed by id: those that have not ended, and those that ended within\n"
+        "`metrics_keep`; of more than 100 only the newest. Of held-out sets and tasks there are 1,000 results\n"
+        "each, of all runs together.\n\n"
+        "Without a daemon it prints `bitd_up 0` and ends with 69. node_exporter's textfile collector needs a file\n"
+        "that is complete at any time: write another one, and rename it.",
     .options = options,
     .quiet = "Leaves nothing out.",
     .json = objects,

@@ -21,14 +21,14 @@
 
 enum { OPT_X, OPT_Y, OPT_SMOOTH, OPT_FROM, OPT_TO, OPT_LOG, OPT_EACH, OPT_TITLE, OPT_SVG, OPT_CSV };
 static const struct bit_option options[] = {
-    {"x", 'x', "AXIS", "What is drawn to the right: step, tokens or since-switch."},
-    {"y", 'y', "CURVE", "What is drawn upwards: " BIT_CURVE_WISHES "."},
+    {"x", 'x', "AXIS", "The horizontal axis: step, tokens or since-switch."},
+    {"y", 'y', "CURVE", "The vertical axis: " BIT_CURVE_WISHES "."},
     {"smooth", 0, "N", "Mean of each value and the N - 1 before it, never across the switch."},
-    {"from", 0, "X", "Nothing to the left of it."},
-    {"to", 0, "X", "Nothing to the right of it."},
-    {"log", 0, NULL, "A logarithmic scale upwards; what is not above 0 is left out."},
+    {"from", 0, "X", "Draw nothing to the left of X."},
+    {"to", 0, "X", "Draw nothing to the right of X."},
+    {"log", 0, NULL, "A logarithmic vertical axis; values that are not above 0 are left out."},
     {"each", 0, NULL, "A curve for every run, also where several differ in their seeds alone."},
-    {"title", 0, "TEXT", "Above the chart."},
+    {"title", 0, "TEXT", "The title above the chart."},
     {"svg", 0, "FILE", "Write the chart into this file, as SVG; - is the standard output."},
     {"csv", 0, NULL, "Comma-separated values, a line for each value of each run."},
     {0},
@@ -66,10 +66,10 @@ static void explain(const Bit__RunStatus *s, const struct wishes *w)
 
     bit_show(stderr, "bitctl: %s has no %s: ", s->run, w->y_text);
     if (w->y.what == BIT_CURVE_EVAL) {
-        bit_show(stderr, "no evaluation of %s within what is asked for; its sets are: ", w->y.name);
+        bit_show(stderr, "no evaluation of %s in the requested range; its sets are: ", w->y.name);
         list_sets(eval);
     } else if (w->y.what == BIT_CURVE_TASK) {
-        bit_show(stderr, "no score of %s within what is asked for; its tasks are: ", w->y.name);
+        bit_show(stderr, "no score of %s in the requested range; its tasks are: ", w->y.name);
         list_tasks(eval);
     } else if (s->step == 0) {
         bit_show(stderr, "it has done no step\n");
@@ -77,7 +77,7 @@ static void explain(const Bit__RunStatus *s, const struct wishes *w)
                !(s->has_switched && s->switched)) {
         bit_show(stderr, "it has not switched to 1.58 bits\n");
     } else {
-        bit_show(stderr, "no such step within what is asked for\n");
+        bit_show(stderr, "no such step in the requested range\n");
     }
 }
 
@@ -342,8 +342,8 @@ const struct bit_cli_verb bit_cmd_plot = {
     .description =
         "Draws the curves of runs in the terminal, or as SVG for a paper or a page. Several are told apart by colour\n"
         "and, without colours (NO_COLOR, a pipe), by marks; a vertical line is where a run switched.\n\n"
-        "A curve is what the run is: a step that was done again counts as it was done last, and what a rewind or a\n"
-        "resume gave up does not. The curve of a fork begins with its parents' steps, as they were when it forked.\n\n"
+        "A step that was repeated counts as it was done last, and steps that a rewind or a resume gave up do not\n"
+        "count. The curve of a fork begins with its parents' steps, as they were when it forked.\n\n"
         "--y: norm is the gradients' before clipping; flip and zero are the share of codes that a step changed, and\n"
         "that are 0; rate is tokens a second; eval:SET and task:TASK are evaluated in the precision that is trained\n"
         "in, or with \":16bit\" or \":ternary\" behind them in that one throughout. --x tokens is steps times\n"
@@ -355,10 +355,10 @@ const struct bit_cli_verb bit_cmd_plot = {
         "have done; SVG has a band of one standard deviation around it. --each draws every run, and --csv and --json\n"
         "always have every run. RUN=LABEL names a curve; runs of one label belong together.\n"
         "A sweep's id or name stands for all of its runs that are there, in its branches.\n\n"
-        "Of a run of more than 262,144 steps the first, the lowest, the highest and the last value of every few steps\n"
-        "is taken. A run without such a curve is told and left out; exit 1 if that is all of them.",
+        "Of a run of more than 262,144 steps the first, the lowest, the highest and the last value of every few\n"
+        "steps is taken. A run without such a curve is reported and left out; exit 1 if no run has it.",
     .options = options,
-    .quiet = "Leaves out what is said of steps whose run is no more.",
+    .quiet = "Leave out the notes about steps of runs that no longer exist.",
     .json = objects,
     .examples = "$ bitctl plot @last --smooth 20\n"
                 "$ bitctl plot keep reset --x since-switch --from -50 --to 200\n"

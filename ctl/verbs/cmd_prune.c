@@ -15,10 +15,10 @@
 
 enum { OPT_OLDER, OPT_KEEP, OPT_ALL_USERS, OPT_DRY_RUN };
 static const struct bit_option options[] = {
-    {"older-than", 0, "AGE", "Those that ended so long ago: 90s, 30m, 12h, 7d, 2w."},
-    {"keep", 0, "N", "But not the newest N of a user that have ended."},
-    {"all-users", 0, NULL, "Everybody's, not yours alone; for administrators."},
-    {"dry-run", 'n', NULL, "Remove nothing; list what would go, and what it would free."},
+    {"older-than", 0, "AGE", "Runs that ended at least this long ago: 90s, 30m, 12h, 7d, 2w."},
+    {"keep", 0, "N", "Keep the newest N ended runs of each user."},
+    {"all-users", 0, NULL, "Runs of all users, not only yours; for administrators."},
+    {"dry-run", 'n', NULL, "Remove nothing; list what would be removed, and what that would free."},
     {0},
 };
 
@@ -162,9 +162,9 @@ const struct bit_cli_verb bit_cmd_prune = {
     .synopsis = "[--older-than=AGE] [--keep=N] [--all-users] [--dry-run]",
     .description =
         "Lists those of your runs that ended long enough ago and what each takes, and then removes one after the\n"
-        "other as `bitctl rm` does, without asking. With --older-than and --keep a run goes for which both hold.\n"
-        "One with pinned checkpoints, or from which another run still has to begin, stays and is listed with the\n"
-        "reason. Runs that have not ended are never touched.",
+        "other as `bitctl rm` does, without asking. With both --older-than and --keep, a run is removed only if\n"
+        "both apply to it. A run with pinned checkpoints, or from which another run still has to begin, stays and\n"
+        "is listed with the reason. Runs that have not ended are never touched.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

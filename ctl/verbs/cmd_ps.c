@@ -17,7 +17,7 @@ enum { OPT_ALL, OPT_WHERE, OPT_SWEEPS };
 static const struct bit_option options[] = {
     {"all", 'a', NULL, "Also the ended runs."},
     {"where", 'w', "KEY=VALUE",
-     "Only runs of which it holds: a state, a tag, a name, or a field of the specification; may be "
+     "Only runs that match: a state, a tag, a name, or a field of the specification; may be "
      "repeated."},
     {"sweeps", 0, NULL, "Sweeps instead of runs."},
     {0},
@@ -135,12 +135,12 @@ const struct bit_cli_verb bit_cmd_ps = {
     .synopsis = "[--all] [--where=KEY=VALUE]... | --sweeps [--all]",
     .description =
         "Lists the runs that are queued, training, paused or otherwise under way; with --all also the ended ones.\n"
-        "--where state=training, tag=paper, name=keep, or any field, as schedule.peak_lr=3e-4: of several all must\n"
-        "hold. A state that runs end in lists ended ones, too.\n"
-        "BRANCH is the sweep that a run belongs to, and what it has otherwise than the sweep's other runs.\n"
+        "--where state=training, tag=paper, name=keep, or any field, as schedule.peak_lr=3e-4; if repeated, all\n"
+        "must hold. A final state lists ended runs, too.\n"
+        "BRANCH: the sweep of a run, and the fields in which it differs from the sweep's other runs.\n"
         "--sweeps lists the sweeps themselves: how many runs have completed, how many steps are done, and how many\n"
         "sharing saves. --where sweep=s1 lists the runs of one.\n"
-        "Below the table stands why runs are blocked or restarting, and when they are tried again.\n"
+        "Below the table: why runs are blocked or restarting, and when they are tried again.\n"
         "With --json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
     .options = options,
     .quiet = "Print the ids alone, one a line.",

@@ -25,7 +25,7 @@
 enum { OPT_OUTPUT, OPT_FORCE };
 static const struct bit_option options[] = {
     {"output", 'o', "FILE", "The file to make; - is standard output."},
-    {"force", 0, NULL, "Replace FILE if it is there."},
+    {"force", 0, NULL, "Replace FILE if it exists."},
     {0},
 };
 
@@ -154,8 +154,8 @@ static int check_output(const struct report *r)
     if (to_stdout(r) || lstat(r->output, &st) < 0)
         return 0;
     if (!S_ISREG(st.st_mode))
-        return bit_fail(-EEXIST, "'%s' is there and is no file; --output - prints to standard output", r->output);
-    return r->force ? 0 : bit_fail(-EEXIST, "'%s' is there; --force replaces it", r->output);
+        return bit_fail(-EEXIST, "'%s' exists and is no file; --output - prints to standard output", r->output);
+    return r->force ? 0 : bit_fail(-EEXIST, "'%s' exists; --force replaces it", r->output);
 }
 
 /* Splits "a/b.html" into "a" and "b.html". */
@@ -234,7 +234,7 @@ static int take_options(struct report *r, struct bit_options *o, int argc, char 
     if (r->output == NULL || r->output[0] == '\0')
         return bit_usage(&bit_cmd_report, "--output which FILE? - is standard output");
     if (to_stdout(r) && r->cli->json)
-        return bit_usage(&bit_cmd_report, "--json tells of the file: not with --output -");
+        return bit_usage(&bit_cmd_report, "--json describes the file: not with --output -");
     return -1;
 }
 
@@ -270,18 +270,17 @@ const struct bit_cli_verb bit_cmd_report = {
     .summary = "one HTML file about runs: curves, events, figures, digests",
     .synopsis = "RUN...|SWEEP --output FILE [--force]",
     .description =
-        "Makes one HTML file of what a colleague or a reviewer asks of runs, or of a sweep with all of its runs:\n"
-        "their curves, those of several in the same charts, the sweep's tree or the family of forks that\n"
-        "they belong to, held-out losses in both precisions and what the switch cost, downstream tasks, what\n"
-        "people changed while they were there, what happened to them, throughput and where the time went, devices,\n"
-        "digests, and the specification: what somebody chose of it, what differs from defaults and presets, and\n"
-        "all of it.\n\n"
-        "The file is whole by itself: it asks no network, has no script, and is as good in the dark, on a phone and\n"
-        "on paper. All of it comes from bitd's journal, of a run that still trains as far as it is. Of the same\n"
-        "journal come the same bytes, but for the line that says when and by which bitctl it was made; that takes\n"
-        "its time from SOURCE_DATE_EPOCH where it is set.\n\n"
-        "FILE is there whole or not at all, and one that is there already is replaced with --force alone. Names,\n"
-        "notes and paths of the runs stand in it.",
+        "Makes one HTML file about runs, or about a sweep with all of its runs: their curves, those of several in\n"
+        "the same charts, the sweep's tree or the family of forks that they belong to, held-out losses in both\n"
+        "precisions and what the switch cost, downstream tasks, what people changed during the runs, what\n"
+        "happened to them, throughput and where the time went, devices, digests, and the specification: the\n"
+        "fields that were given, those that differ from defaults and presets, and all of them.\n\n"
+        "The file is self-contained: it loads nothing from the network, has no script, and suits dark mode,\n"
+        "phones and paper. All of it comes from bitd's journal; a run that still trains is shown as far as it has\n"
+        "come. The same journal gives the same bytes, except for the line that says when and by which bitctl it\n"
+        "was made; its time is SOURCE_DATE_EPOCH if that is set.\n\n"
+        "FILE is written completely or not at all, and an existing one is replaced only with --force. It contains\n"
+        "names, notes and paths of the runs.",
     .options = options,
     .quiet = "Print nothing but mistakes.",
     .json = objects,

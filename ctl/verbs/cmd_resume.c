@@ -9,10 +9,10 @@ static const struct bit_option options[] = {
     {"steps", 0, "N",
      "Train to step N instead. The learning rates that were planned stay: the cosine ends where it ended, and steps "
      "after its end have its last rate."},
-    {"stretch", 0, NULL, "With --steps: the cosine ends at step N, too: learning rates are others from here on."},
+    {"stretch", 0, NULL, "With --steps: the cosine ends at step N, too; learning rates change from here on."},
     {"skip", 0, "N", "Leave out the N batches after the checkpoint: for a run that its guard stopped at one of them."},
-    {"force", 0, NULL, "Go on although a token file is not what it was when the run began."},
-    {"ranks", 'n', "N", "Go on with N ranks instead. The batches stay the same; sums are added in another order."},
+    {"force", 0, NULL, "Continue although a token file has changed since the run began."},
+    {"ranks", 'n', "N", "Continue with N ranks instead. The batches stay the same; sums are added in another order."},
     {"no-wait", 0, NULL, BIT_NO_WAIT_HELP},
     {0},
 };
@@ -82,16 +82,16 @@ static const struct bit_verb_object objects[] = {
 
 const struct bit_cli_verb bit_cmd_resume = {
     .name = "resume",
-    .summary = "let a run go on: paused, failed, cancelled, stopped, or completed with more steps",
+    .summary = "continue a run: paused, failed, cancelled, stopped, or completed with more steps",
     .synopsis = "RUN|SWEEP... [--from=STEP] [--steps=N [--stretch]] [--skip=N] [--force] [--ranks=N] [--no-wait]",
     .description =
         "Starts a run again that is paused or has ended, from its newest good checkpoint, or from the beginning\n"
-        "where it has none: with its optimizer, its place in the data and its schedule, so that it ends as if\n"
-        "nothing had happened. Says what it had ended of, from where it goes on, and how many steps are done\n"
-        "again. A completed run needs --steps.\n\n"
+        "if it has none: with its optimizer, its position in the data and its schedule, so that it ends as if\n"
+        "nothing had happened. Prints why it had ended, where it continues, and how many steps are repeated. A\n"
+        "completed run needs --steps.\n\n"
         "Returns once the run is training, or queued when every slot is taken. A token file that was touched is\n"
-        "compared with its checksum in dataset.json: the same bytes are no fault. With other bytes, or where no\n"
-        "checksum was known, the run is not resumed unless --force says so.\n\n" BIT_EACH_RUN_HELP
+        "compared with its checksum in dataset.json: if the bytes are the same, the run is resumed. If they\n"
+        "differ, or no checksum was known, it is resumed only with --force.\n\n" BIT_EACH_RUN_HELP
         "\n\n" BIT_SWEEP_TOO_HELP,
     .options = options,
     .quiet = "Print nothing: the exit code says it.",

@@ -10,9 +10,9 @@
 
 enum { OPT_DRY_RUN, OPT_FORCE, OPT_KEEP_RUNS };
 static const struct bit_option options[] = {
-    {"dry-run", 'n', NULL, "Remove nothing; say what it would free."},
+    {"dry-run", 'n', NULL, "Remove nothing; print what that would free."},
     {"force", 0, NULL, "Also a run with pinned checkpoints, or from which another still has to begin."},
-    {"keep-runs", 0, NULL, "Of a sweep: forget the sweep alone; its runs stay."},
+    {"keep-runs", 0, NULL, "For a sweep: remove only the sweep; its runs stay."},
     {0},
 };
 
@@ -71,15 +71,15 @@ const struct bit_cli_verb bit_cmd_rm = {
     .summary = "remove runs that have ended, with all that is kept of them",
     .synopsis = "RUN|SWEEP... [--dry-run] [--force] [--keep-runs]",
     .description =
-        "Removes journals, logs and checkpoints of runs that have ended, without asking, and says what that freed.\n"
-        "RUN is an id, or a name that no other of your runs has. A run that has not ended stays, and so does one\n"
-        "with pinned checkpoints, or from which another run still has to begin, unless --force is given. Only who\n"
-        "submitted a run and administrators may remove it.\n\n"
-        "A run is there whole or not at all: what a killed bitd had begun to remove goes when it is back. Its\n"
-        "number is given to no other run.\n\n"
-        "A sweep (its id, s1, or its name) goes with all its runs once each of them has ended. Where one of them\n"
-        "has to stay, nothing is removed. With --keep-runs only what is known of it as one goes.\n\n"
-        "Each RUN is answered with a line; the exit code is the first that is not 0.",
+        "Removes journals, logs and checkpoints of runs that have ended, without asking, and prints what that\n"
+        "freed. RUN is an id, or a name that no other of your runs has. A run that has not ended stays, and so\n"
+        "does one with pinned checkpoints, or from which another run still has to begin, unless --force is given.\n"
+        "Only the user who submitted a run and administrators may remove it.\n\n"
+        "If bitd is killed during a removal, it completes it when it starts again. The number of a removed run is\n"
+        "given to no other run.\n\n"
+        "A sweep (its id, s1, or its name) is removed with all its runs once each of them has ended. If one of\n"
+        "them has to stay, nothing is removed. With --keep-runs only the sweep itself is removed.\n\n"
+        "Each RUN gets a line; the exit code is the first that is not 0.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

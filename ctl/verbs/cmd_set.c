@@ -66,7 +66,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     ask.set = argv + o.rest + 1;
     ask.n_set = (size_t)(argc - o.rest - 1);
     if (ask.n_set == 0)
-        return bit_usage(&bit_cmd_set, "say what: KEY=VALUE, as in schedule.peak_lr=3e-4");
+        return bit_usage(&bit_cmd_set, "give a setting: KEY=VALUE, as in schedule.peak_lr=3e-4");
     for (size_t i = 0; i < ask.n_set; i++)
         if (priority_of(ask.set[i]) != NULL)
             return set_priority(cli, &ask, priority_of(ask.set[i]));
@@ -86,16 +86,16 @@ const struct bit_cli_verb bit_cmd_set = {
     .description =
         "Changes fields of the specification from a step on: the schedule (rate, shape, decay, length), weight\n"
         "decay, ramp and factor of the switch, the intervals of checkpoints and evaluations, the guard. Without\n"
-        "--at it is the earliest step that no worker has been promised otherwise. The change is journalled\n"
-        "before this returns, and every rank trains that step with it or none does. A step that is done again\n"
-        "after a crash is done with the settings that it had. What cannot be changed is refused with the\n"
-        "reason, as are values that the rules of a specification do not allow: nothing is changed then.\n\n"
-        "decay=N is a decay from now on: the run ends N steps later, and its rate goes down to the final one in a\n"
-        "straight line from what it is, whatever its shape was. weight_decay=X is the weight decay from then on,\n"
-        "before a switch as after it. Both are journalled as the fields that they stand for.\n\n"
-        "priority=N is the run's place in the queue from now on, as --priority of `bitctl submit`. Of a run that\n"
-        "trains or is paused it counts when it is queued again; a run that has begun is never stopped for another.\n"
-        "Only bitd's user, root and administrators give one above 0.",
+        "--at it is the earliest step that bitd has not yet ordered. The change is journalled before this\n"
+        "returns, and every rank trains that step with it or none does. A step that is repeated after a crash has\n"
+        "the settings that it had before. What cannot be changed is refused with the reason, as are values that\n"
+        "the rules of a specification do not allow: nothing is changed then.\n\n"
+        "decay=N begins a decay: the run ends N steps later, and its learning rate falls linearly from its\n"
+        "present value to the final one, whatever the schedule's shape was. weight_decay=X is the weight decay\n"
+        "from then on, before a switch as after it. Both are journalled as the fields that they stand for.\n\n"
+        "priority=N is the run's place in the queue from now on, as --priority of `bitctl submit`. For a run that\n"
+        "trains or is paused it takes effect when the run is queued again; a run that has begun is never stopped\n"
+        "for another. Only bitd's user, root and administrators may give one above 0.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

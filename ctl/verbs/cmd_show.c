@@ -25,7 +25,7 @@ static int print_text(struct bit_cli *cli, const Bit__RunStatus *status)
         return bit_failure_print(cli, err);
     if (!cli->quiet)
         bit_show(stdout,
-                 "# %s as it is carried out after step %" PRIu64 ", with everything that was changed since its "
+                 "# %s as it runs after step %" PRIu64 ", with everything that was changed since its "
                  "submission.\n",
                  status->run, status->step);
     bit_show_raw(stdout, text, bytes);
@@ -84,8 +84,8 @@ const struct bit_cli_verb bit_cmd_show = {
     .synopsis = "RUN|SWEEP",
     .description =
         "Prints a run's specification with every field that was filled in, and with what was changed since the\n"
-        "submission: a text that `bitctl submit` takes as it is. As it was submitted it lies in the run's folder,\n"
-        "spec.txtpb, which nobody reads but people.\n\n"
+        "submission: a text that `bitctl submit` takes as it is. The run's folder has it as it was submitted, in\n"
+        "spec.txtpb, which is for people: no program reads it.\n\n"
         "Of a sweep (its id, s1, or its name) it prints what was submitted, with a `branch` for each of its runs: a\n"
         "text that `bitctl sweep` takes from a file *.sweep, for the same runs again.",
     .options = options,

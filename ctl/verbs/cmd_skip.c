@@ -41,7 +41,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     if (!ask.has_skip_from)
-        return bit_usage(&bit_cmd_skip, "say which: --batches A-B");
+        return bit_usage(&bit_cmd_skip, "name the batches: --batches A-B");
     ask.run = argv[o.rest];
     return bit_change_send(cli, BIT_MSG_CHANGE_REQUEST, &ask);
 }
@@ -56,10 +56,11 @@ const struct bit_cli_verb bit_cmd_skip = {
     .summary = "leave batches of the data out that are still to come",
     .synopsis = "RUN --batches=A-B",
     .description =
-        "Leaves batches out, before a run comes to them: the step that would have trained on batch A trains on the\n"
-        "one after B, and so on from there. It is journalled before this returns, and holds after every crash and\n"
-        "rewind. A batch that is trained on, or on its way to the ranks, cannot be left out any more: the error names\n"
-        "the earliest that can. `bitctl resume --skip` leaves out what a run that has stopped would meet next.",
+        "Leaves batches out, before a run comes to them: the step that would have trained on batch A trains on\n"
+        "the one after B, and so on from there. It is journalled before this returns, and holds after every crash\n"
+        "and rewind. A batch that is trained on, or on its way to the ranks, cannot be left out any more: the\n"
+        "error names the earliest that can. `bitctl resume --skip` leaves out the next batches of a run that has\n"
+        "stopped.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

@@ -97,9 +97,9 @@ const struct bit_cli_verb bit_cmd_status = {
     .description =
         "Shows where a run is: its state and why, step, phase and strength, loss and gradient norm, the time a\n"
         "step takes and where it goes, the zeros and flips of the ternary codes, the newest checkpoint and the\n"
-        "switch. It asks the daemon's memory, never the workers: training does not feel it.\n\n"
+        "switch. The answer comes from the daemon's memory, not from the workers: training is not disturbed.\n\n"
         "Of a sweep (its id, s1, or its name) it shows the tree of its branches.\n\n"
-        "Of several runs one page after the other is shown; the exit code is the first that is not 0.",
+        "For several runs it prints one page after another; the exit code is the first that is not 0.",
     .options = options,
     .quiet = "Print the state alone.",
     .json = objects,

@@ -19,9 +19,9 @@ static const struct bit_option options[] = {
     {"wait", 'w', NULL, "Wait for the run's end in silence; ends with its exit code."},
     {"name", 0, "NAME", "The run's name, instead of the specification's."},
     {"set", 's', "KEY=VALUE", "Change a field, as in schedule.peak_lr=3e-4; may be repeated; += appends to a list."},
-    {"paused", 0, NULL, "Take the run in, but start it only at `bitctl resume`."},
+    {"paused", 0, NULL, "Accept the run, but start it only at `bitctl resume`."},
     BIT_QUEUE_OPTIONS,
-    {"request-id", 0, "ID", "Submit once for each ID: again with the same one, it is the run that there is."},
+    {"request-id", 0, "ID", "Submit once for each ID: a repeated ID returns the existing run."},
     {0},
 };
 
@@ -88,7 +88,7 @@ static int submit(struct bit_cli *cli, struct submit *s)
     else if (cli->quiet)
         bit_show(stdout, "%s\n", reply->run);
     else if (!cli->json && reply->known && s->how.request_id != NULL)
-        bit_show(stdout, "%s is %s, which is there already\n", reply->name, reply->run);
+        bit_show(stdout, "%s is %s, which exists already\n", reply->name, reply->run);
     else if (!cli->json)
         bit_show(stdout, "submitted %s as %s%s\n", reply->name, reply->run, s->how.paused ? ", paused" : "");
     fflush(stdout);
@@ -114,7 +114,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 }
 
 static const struct bit_verb_object objects[] = {
-    {&bit__submit_reply__descriptor, "once the run is taken in; not with --follow"},
+    {&bit__submit_reply__descriptor, "once the run is accepted; not with --follow"},
     {&bit__dry_run_reply__descriptor, "--dry-run"},
     {&bit__journal_record__descriptor, "--follow: each record of the journal, the steps' too"},
     {&bit__run_status__descriptor, "--wait: at the end"},
@@ -131,13 +131,13 @@ const struct bit_cli_verb bit_cmd_submit = {
         "text format (.txtpb) or binary (.pb), or - for standard input; what it leaves out takes its preset's\n"
         "value, and relative paths are relative to SPEC's folder, or to this one if it is a pipe. Every mistake\n"
         "is reported at once, with line, column and the nearest name that exists, and nothing is submitted then.\n\n"
-        "A run that is to begin --after others waits in the queue, where --priority does not help it, and its\n"
-        "status says for which; a run that has begun is never stopped for one of a higher priority. What waits for\n"
-        "a run to complete (--after ok:RUN) is cancelled when that ends otherwise; `bitctl resume` has it go on all\n"
-        "the same, and without waiting.\n\n"
+        "A run that is to begin --after others waits in the queue, whatever its --priority, and its status shows\n"
+        "for which; a run that has begun is never stopped for one of a higher priority. A run that waits for\n"
+        "another to complete (--after ok:RUN) is cancelled if that one ends otherwise; `bitctl resume` then\n"
+        "starts it without waiting.\n\n"
         "--dry-run prints the whole specification as the daemon would run it, the parameters, tokens and steps,\n"
-        "the schedule at the steps that matter, and the memory of each rank. Where no daemon answers, it says what\n"
-        "`bitctl check` says.",
+        "the schedule at the steps that matter, and the memory of each rank. Without a daemon, it prints what\n"
+        "`bitctl check` prints.",
     .options = options,
     .quiet = "Print the run's id alone; of --dry-run mistakes and warnings.",
     .json = objects,

@@ -32,17 +32,19 @@ enum {
 };
 static const struct bit_option options[] = {
     {"vary", 0, "FIELD=A,B,...",
-     "A branch for each value; several are combined. A comma within quotes or brackets parts nothing: "
+     "A branch for each value; several are combined. A comma within quotes or brackets does not separate values: "
      "checkpoint.at=[100,200],[300]."},
     {"seeds", 0, "N", "Each branch N times, with model.init_seed and data.seed counted up."},
     {"set", 's', "KEY=VALUE", "Change a field of every branch; may be repeated; += appends to a list."},
     {"name", 0, "NAME", "The sweep's name, instead of the file's; its runs are NAME-1, NAME-2, ..."},
-    {"dry-run", 'n', NULL, "Check every branch and draw the plan: who goes on from whom, and what that saves."},
+    {"dry-run", 'n', NULL,
+     "Check every branch and draw the plan: which branch continues from which, and what that "
+     "saves."},
     {"follow", 'f', NULL, "Watch all branches until the last has ended; ends with the sweep's exit code."},
     {"wait", 'w', NULL, "Wait for the end of all in silence; ends with the sweep's exit code."},
-    {"paused", 0, NULL, "Take the sweep in, but start it only at `bitctl resume`."},
+    {"paused", 0, NULL, "Accept the sweep, but start it only at `bitctl resume`."},
     BIT_QUEUE_OPTIONS,
-    {"request-id", 0, "ID", "Submit once for each ID: again with the same one, it is the sweep that there is."},
+    {"request-id", 0, "ID", "Submit once for each ID: a repeated ID returns the existing sweep."},
     {0},
 };
 
@@ -198,7 +200,7 @@ static int submit(struct bit_cli *cli, struct sweep *s)
     else if (cli->quiet)
         bit_show(stdout, "%s\n", reply->sweep);
     else if (!cli->json && reply->known && s->how.request_id != NULL)
-        bit_show(stdout, "%s is %s, which is there already\n", reply->name, reply->sweep);
+        bit_show(stdout, "%s is %s, which exists already\n", reply->name, reply->sweep);
     else if (!cli->json) {
         bit_show(stdout, "submitted %s as %s%s: ", reply->name, reply->sweep, s->how.paused ? ", paused" : "");
         bit_sweep_saving_print(stdout, reply);
@@ -232,21 +234,21 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 static const struct bit_verb_object objects[] = {
     {&bit__sweep_reply__descriptor,
-     "once the sweep is taken in; the plan with --dry-run; with --follow whenever something is another, with --wait at "
-     "the end"},
+     "once the sweep is accepted; the plan with --dry-run; with --follow after every change, with --wait at the end"},
     {0},
 };
 
 const struct bit_cli_verb bit_cmd_sweep = {
     .name = "sweep",
-    .summary = "train many runs that are others in a few fields, what they share once",
+    .summary = "train many runs that differ in a few fields; shared steps are trained once",
     .synopsis = "SPEC [--vary FIELD=A,B,...]... [--seeds=N] [--set KEY=VALUE]... [--name=NAME] "
                 "[--dry-run | --follow | --wait] [--paused] [--priority=N] [--after=RUN]... [--request-id=ID]",
     .description =
-        "Makes a branch of every combination of the values that vary, and a run of every branch. Steps that branches\n"
-        "have in common are trained once: a branch begins as a fork (`bitctl fork`) of an earlier one, after the last\n"
-        "step at which it is the very run that it would be alone, to the bit. Branches of other seeds share nothing.\n"
-        "A branch that fails is told; the others go on. With --dry-run the plan is drawn, and what sharing saves.\n\n"
+        "Makes a branch of every combination of the values that vary, and a run of every branch. Steps that\n"
+        "branches have in common are trained once: a branch begins as a fork (`bitctl fork`) of an earlier one,\n"
+        "after the last step up to which both are the same run, bit for bit. Branches of different seeds share\n"
+        "nothing. A branch that fails is reported; the others go on. --dry-run draws the plan and prints what\n"
+        "sharing saves.\n\n"
         "SPEC is a run's specification, or a sweep file (*.sweep, SweepSpec in protobuf text format):\n\n"
         "  name: \"when\"\n"
         "  from: \"run.txtpb\"                      the specification beside it; or run { ... } in place of it\n"
@@ -256,14 +258,14 @@ const struct bit_cli_verb bit_cmd_sweep = {
         "    vary { field: \"phases.switch.optimizer\" value: [\"KEEP\", \"RESET\"] }\n"
         "  }\n"
         "  seeds: 3\n\n"
-        "Every grid's combinations are branches, and so is every `branch`, whose assignments are --set's; --vary goes\n"
-        "over all of them. An empty value leaves a field out. Single branches come first, then the grids, the last\n"
-        "field fastest; all of the first seed before those of the second. Branches fork from earlier ones: what is\n"
-        "to be the trunk comes first. Relative paths are relative to the specification's folder. 256 branches at\n"
-        "most.\n\n"
+        "Each combination of a grid is a branch, and so is each `branch`, whose assignments are written as for\n"
+        "--set; --vary applies to all of them. An empty value leaves a field out. Single branches come first,\n"
+        "then the grids, the last field fastest; all of the first seed before those of the second. Branches fork\n"
+        "from earlier ones, so put the trunk first. Relative paths are relative to the specification's folder.\n"
+        "256 branches at most.\n\n"
         "The sweep's id (s1) or name stands for all its runs in status, top, wait, pause, resume, cancel and rm;\n"
-        "`bitctl ps --where sweep=s1` lists them, and `bitctl ps --sweeps` lists sweeps. The exit code is 0 where\n"
-        "every branch completed, 100 where one failed, 103 where one was cancelled.",
+        "`bitctl ps --where sweep=s1` lists them, and `bitctl ps --sweeps` lists sweeps. The exit code is 0 if\n"
+        "every branch completed, 100 if one failed, 103 if one was cancelled.",
     .options = options,
     .quiet = "Print the sweep's id alone; of --dry-run mistakes.",
     .json = objects,

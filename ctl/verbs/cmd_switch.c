@@ -5,7 +5,7 @@
 enum { OPT_AT, OPT_NOW, OPT_RESET, OPT_KEEP, OPT_CANCEL };
 static const struct bit_option options[] = {
     {"at", 0, "STEP", "The last 16-bit step; STEP + 1 is the first ternary one."},
-    {"now", 0, NULL, "At the earliest step that no worker has been promised otherwise."},
+    {"now", 0, NULL, "At the earliest step that bitd has not yet ordered."},
     {"reset-optimizer", 0, NULL, "Zero Adam's moments and its step count at the switch."},
     {"keep-optimizer", 0, NULL, "Carry Adam's moments over."},
     {"cancel", 0, NULL, "No switch: the run stays in 16-bit."},
@@ -61,7 +61,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (ask.has_at_step + ask.now + ask.cancel > 1)
         return bit_usage(&bit_cmd_switch, "--at, --now and --cancel exclude each other");
     if (!ask.has_at_step && !ask.now && !ask.cancel && !ask.has_optimizer)
-        return bit_usage(&bit_cmd_switch, "say --at STEP, --now, --cancel, or what to do with the optimizer");
+        return bit_usage(&bit_cmd_switch, "give --at STEP, --now, --cancel, or what to do with the optimizer");
     return bit_change_end(&o, got, argc, argv, BIT_MSG_SWITCH_REQUEST, &ask);
 }
 
@@ -77,9 +77,9 @@ const struct bit_cli_verb bit_cmd_switch = {
     .description =
         "Moves the step at which the run goes from 16-bit to ternary, or what happens to the optimizer there,\n"
         "without a restart. The change is journalled before this returns, and every rank takes the switch at the\n"
-        "same step boundary or none does. A step that workers have been promised in 16-bit can no longer be moved\n"
-        "before: the error names the earliest possible one. Learning rate and ramp follow the specification from\n"
-        "wherever the switch ends up.",
+        "same step boundary or none does. The switch cannot be moved before a step that bitd has already ordered\n"
+        "in 16-bit: the error names the earliest possible step. Learning rate and ramp follow the specification\n"
+        "from wherever the switch ends up.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

@@ -22,9 +22,11 @@ static const struct bit_option options[] = {
     {"by", 0, "MEASURE", "Order by this column; default: the first set's loss, or the training loss."},
     {"last", 0, "N", "Levels of the training loss are means of N; default: 50."},
     {"smooth", 0, "N", "Recovery is looked for in means of N losses; default: 10."},
-    {"trunk", 0, "BRANCH", "Whose curve is to be met again; default: the one that never switches."},
+    {"trunk", 0, "BRANCH",
+     "The branch whose curve the others are to reach again; default: the one that never "
+     "switches."},
     {"pairs", 0, NULL, "Every pair of branches, not each with the next one."},
-    {"effects", 0, NULL, "Only what the fields that vary do."},
+    {"effects", 0, NULL, "Only the effects of the fields that vary."},
     {"csv", 0, NULL, "Comma-separated values: every measure of every branch, or with --effects the effects."},
     {"markdown", 0, NULL, "Tables in Markdown, with every pair."},
     {0},
@@ -227,29 +229,31 @@ const struct bit_cli_verb bit_cmd_table = {
         "one label together; a sweep's id or name stands for its branches. Numbers are means over runs, with their\n"
         "standard deviation.\n\n"
         "Columns are the loss of each set at its last evaluation, in the precision that the run trains in then,\n"
-        "and \"SET, 16bit\" or \"SET, ternary\" where it was evaluated in the other as well; \"train loss\", the mean\n"
-        "of the last 50 training losses (--last); the newest score of each task; and of runs that switched:\n"
-        "\"spike\", the highest loss of the ramp and the 50 steps after it, less the mean of the last 50 before the\n"
-        "switch; \"recovered\", the steps after the switch until the mean of the last 10 losses (--smooth), none\n"
-        "from before the switch, is no higher than that level; \"to trunk\", until it is no higher than the same\n"
-        "mean of the run of the same seed that never switches. Times that not all runs of a branch took have no\n"
-        "mean: \"2 of 3\" did.\n\n"
+        "and \"SET, 16bit\" or \"SET, ternary\" where it was evaluated in the other as well; \"train loss\", the\n"
+        "mean of the last 50 training losses (--last); the newest score of each task; and of runs that switched:\n"
+        "\"spike\", the highest loss of the ramp and the 50 steps after it, less the mean of the last 50 before\n"
+        "the switch; \"recovered\", the steps after the switch until the mean of the last 10 losses (--smooth),\n"
+        "none from before the switch, is no higher than that level; \"to trunk\", until it is no higher than the\n"
+        "same mean of the run of the same seed that never switches. A time that only some runs of a branch\n"
+        "reached has no mean: \"2 of 3\" says how many.\n\n"
         "Then the order: each branch and the next one, with the difference of their means, its 95% confidence\n"
-        "interval and p. Runs of the same seed saw the same data, so their differences are tested (Student's paired\n"
-        "t-test); where fewer than two seeds are in both branches, all runs of both (Welch's). p is corrected for all\n"
-        "pairs of branches after Holm, and an order holds where it is then below 0.05. Three seeds leave two degrees\n"
-        "of freedom: what is within noise may be there, and be too small for three runs to show.\n\n"
-        "Last, where two fields vary in a grid or more, what each does. Branches that set the same fields are a grid\n"
-        "(of a sweep; of runs that are named, those fields in which their specifications differ). Two values of a\n"
-        "field are compared over all pairs of branches that are alike in everything else: the differences of these\n"
-        "pairs are averaged for each seed, and the averages, one a seed, are tested (paired t, seeds less 1 degrees\n"
-        "of freedom), for pairs of one seed are not independent. A branch that is paired with none (\"16-bit\") is\n"
-        "compared with the values of the first field in which it has none of the grid's, over all branches that\n"
-        "have that value. Seeds that one of the pairs lacks are left out. p is corrected for all effects after Holm;\n"
-        "the verdict is \"lower\" where it is then below 0.05. PAIRS counts pairs times seeds, and in how many of\n"
-        "them the difference has this sign. Fields that only change together (\"width, heads\") are one.",
+        "interval and p. Runs of the same seed saw the same data, so their differences are tested (Student's\n"
+        "paired t-test); where fewer than two seeds are in both branches, all runs of both (Welch's). p is\n"
+        "corrected for all pairs of branches after Holm, and an order holds where it is then below 0.05. Three\n"
+        "seeds leave two degrees of freedom: a difference within noise may exist, but be too small for three runs\n"
+        "to show.\n\n"
+        "Last, if two or more fields vary in a grid, the effect of each. Branches that set the same fields are a\n"
+        "grid (of a sweep; of runs that are named, those fields in which their specifications differ). Two values\n"
+        "of a field are compared over all pairs of branches that are alike in everything else: the differences of\n"
+        "these pairs are averaged for each seed, and the averages, one a seed, are tested (paired t, seeds less 1\n"
+        "degrees of freedom), for pairs of one seed are not independent. A branch that is paired with none\n"
+        "(\"16-bit\") is compared with the values of the first field in which it has none of the grid's, over all\n"
+        "branches that have that value. Seeds that one of the pairs lacks are left out. p is corrected for all\n"
+        "effects after Holm; the verdict is \"lower\" where it is then below 0.05. PAIRS counts pairs times\n"
+        "seeds, and in how many of them the difference has this sign. Fields that only change together (\"width,\n"
+        "heads\") are one.",
     .options = options,
-    .quiet = "Leaves out what is said of steps whose run is no more.",
+    .quiet = "Leave out the notes about steps of runs that no longer exist.",
     .json = objects,
     .examples = "$ bitctl table keep reset\n"
                 "$ bitctl table keep reset --by \"train loss\" --json | jq .effect\n"

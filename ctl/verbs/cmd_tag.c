@@ -7,8 +7,8 @@
 
 enum { OPT_REMOVE, OPT_NOTE };
 static const struct bit_option options[] = {
-    {"remove", 0, "TAG", "Take TAG away; may be repeated."},
-    {"note", 0, "TEXT", "What there is to be said of the run, in place of the note that it has; '' for none."},
+    {"remove", 0, "TAG", "Remove TAG; may be repeated."},
+    {"note", 0, "TEXT", "The run's note; replaces the previous one, '' removes it."},
     {0},
 };
 
@@ -35,7 +35,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     ask.add = argv + o.rest + 1;
     ask.n_add = (size_t)(argc - o.rest - 1);
     if (ask.n_add == 0 && ask.n_remove == 0 && ask.note == NULL)
-        return bit_usage(&bit_cmd_tag, "say which TAG to give it, --remove TAG or --note TEXT");
+        return bit_usage(&bit_cmd_tag, "give a TAG, --remove TAG or --note TEXT");
     return bit_change_send(cli, BIT_MSG_TAG_REQUEST, &ask);
 }
 
@@ -46,12 +46,12 @@ static const struct bit_verb_object objects[] = {
 
 const struct bit_cli_verb bit_cmd_tag = {
     .name = "tag",
-    .summary = "words and a note for a run, to find it by",
+    .summary = "tags and a note for a run, to find it by",
     .synopsis = "RUN [TAG]... [--remove=TAG]... [--note=TEXT]",
     .description =
-        "Gives a run words of which `bitctl ps --where tag=TAG` lists those that have one, and a note. Both are in\n"
-        "`bitctl status`, and in the run's journal with who wrote them. Runs of every state may have them. A word has\n"
-        "letters, digits, '.', '_' and '-'.",
+        "Gives a run tags, by which `bitctl ps --where tag=TAG` finds it, and a note. Both are printed by `bitctl\n"
+        "status` and are in the run's journal, with the user who wrote them. Runs in every state may have them. A\n"
+        "tag has letters, digits, '.', '_' and '-'.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

@@ -253,16 +253,17 @@ const struct bit_cli_verb bit_cmd_tasks = {
     .summary = "show how a run does on its downstream tasks",
     .synopsis = "RUN... [--steps] [--csv | --items [--task NAME] [--step N]]",
     .description =
-        "Prints what the tasks of eval.task came to, in percent. Of one RUN the newest evaluation in full: score and\n"
-        "standard error; CONSTANT, the score of the best answer that is always the same choice, where all documents\n"
-        "have the same choices; CHANCE, of answers drawn evenly; ANSWERS, for how many documents each choice was the\n"
-        "likeliest. In the 16-bit phase each task is evaluated twice, as the model is and as the switch would\n"
-        "leave it.\n\n"
-        "Of several runs, or with --steps, a table: a row for each run, step and precision, a column for each task,\n"
-        "and their mean. Where the terminal is too narrow it is turned, and the newest evaluations are shown.\n\n"
-        "With --items, what every single item came to, in lines of JSON: of the newest evaluation of each task\n"
-        "in each precision, of the one after step N, or with --steps of all. A document counts as right where the\n"
-        "choice that is `chosen`, which has the highest sum / normaliser, is its label. The items are in the run's\n"
+        "Prints the results of the tasks of eval.task, in percent. For one RUN the newest evaluation in full:\n"
+        "score and standard error; CONSTANT, the best score of always giving the same choice, if all documents\n"
+        "have the same choices; CHANCE, the score of random choices; ANSWERS, for how many documents each choice\n"
+        "was the likeliest. In the 16-bit phase each task is evaluated twice, as the model is and as the switch\n"
+        "would leave it.\n\n"
+        "For several runs, or with --steps, a table: a row for each run, step and precision, a column for each\n"
+        "task, and their mean. On a terminal that is too narrow the table is transposed, and shows the newest\n"
+        "evaluations.\n\n"
+        "With --items, the result of every item, in lines of JSON: of the newest evaluation of each task in each\n"
+        "precision, of the one after step N, or with --steps of all. A document counts as right if the choice\n"
+        "that is `chosen`, the one with the highest sum / normaliser, is its label. The items are in the run's\n"
         "journal; the request files are not read.",
     .options = options,
     .quiet = "The same.",

@@ -43,7 +43,7 @@ static const struct bit_option options[] = {
     {"threads", 'j', "N", "Worker threads; all cores unless given. The files do not depend on it."},
     {"keep-space", 0, NULL, "Keep white space at both ends of a document, which is left out otherwise, as dolma does."},
     {"strict", 0, NULL, "Stop at the first line that is no document."},
-    {"force", 'f', NULL, "Begin anew, in place of the token files that DIR has already."},
+    {"force", 'f', NULL, "Begin again, and replace the token files that DIR already has."},
     {"requests", 'r', NULL, "The inputs are requests of tasks: make a request file of each, DIR/TASK.requests."},
     {"context", 'c', "N", "With --requests: a model reads N tokens at once; refuse continuations that do not fit."},
     {0},
@@ -463,22 +463,23 @@ const struct bit_cli_verb bit_cmd_tokenize = {
         "Face's tokenizers.\n\n"
         "Lines that are broken JSON, have no text or are not UTF-8 are skipped, counted, and the first 20 are\n"
         "named on stderr by file, line and column.\n\n"
-        "Files appear in DIR when they are whole and on disk, dataset.json last. Broken off at any moment, by a\n"
-        "signal, a full disk or a crash, the same command goes on after the last file that was finished, and\n"
-        "ends with the bytes that one undisturbed run writes; DIR/tokenize.ledger records how far it came. If an\n"
-        "input, the tokenizer or an option that changes the files is another one by then, it says so and refuses;\n"
-        "--force begins anew. Once all is done the same command changes nothing. Needs no daemon.\n\n"
+        "Files appear in DIR when they are whole and on disk, dataset.json last. If it is interrupted, by a\n"
+        "signal, a full disk or a crash, the same command continues after the last finished file, and ends with\n"
+        "the same bytes as an uninterrupted run; DIR/tokenize.ledger records its progress. If an input, the\n"
+        "tokenizer or an option that changes the files has changed by then, it refuses with the reason; --force\n"
+        "begins again. Once all is done the same command changes nothing. Needs no daemon.\n\n"
         "With --requests each INPUT holds the requests of one task, a JSON object a line, as deploy/tasks writes\n"
         "those of OLMo's eleven and anybody may write others:\n\n"
         "  {\"task\": \"rain\", \"document\": 0, \"choice\": 1, \"context\": \"It rained because\",\n"
         "   \"continuation\": \" clouds came.\", \"label\": 0, \"metric\": \"acc\"}\n\n"
         "A document asks for one of its choices, which count from 0; its label is the right one, equal in all its\n"
-        "lines. A model scores how likely each continuation is after its context. The metric is acc (the likeliest\n"
-        "choice), len_norm (likelihood by character of the continuation without its leading space) or f1 (of two\n"
-        "choices, 0 the positive one). Both texts are tokenized apart and nothing is added to them; a continuation\n"
-        "begins with the space that parts it from the context. Mistakes are named by file and line, for all\n"
-        "inputs, and such a task's file is not written. Nothing is cut: a request file serves every context\n"
-        "length, and --context tells how many items a model's would cut, from the left.",
+        "lines. A model scores how likely each continuation is after its context. The metric is acc (the\n"
+        "likeliest choice), len_norm (likelihood by character of the continuation without its leading space) or\n"
+        "f1 (of two choices, 0 the positive one). Both texts are tokenized separately and nothing is added to\n"
+        "them; a continuation begins with the space that separates it from the context. Mistakes are named by\n"
+        "file and line, for all inputs, and such a task's file is not written. Nothing is cut: a request file\n"
+        "serves every context length, and --context reports how many items a model's context would cut, from the\n"
+        "left.",
     .options = options,
     .quiet = "Print nothing but mistakes.",
     .json = objects,

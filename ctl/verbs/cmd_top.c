@@ -18,7 +18,7 @@
 
 enum { OPT_INTERVAL };
 static const struct bit_option options[] = {
-    {"interval", 'n', "SECONDS", "Redraw so often; default 1."},
+    {"interval", 'n', "SECONDS", "The time between two redraws; default 1."},
     {0},
 };
 
@@ -195,7 +195,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 
 static const struct bit_verb_object objects[] = {
     {&bit__run_status__descriptor, "again and again; of RUN, the last one is that of the end; without RUN one a run"},
-    {&bit__sweep_reply__descriptor, "of a sweep, whenever it is another"},
+    {&bit__sweep_reply__descriptor, "for a sweep, after every change"},
     {0},
 };
 
@@ -208,7 +208,7 @@ const struct bit_cli_verb bit_cmd_top = {
         "stays, and the exit code is the run's. Without RUN it is a line a run: those that train, those that wait,\n"
         "and what ended within a day.\n\n"
         "Of a sweep (its id, s1, or its name) it is the tree of its branches.\n\n"
-        "Where bitd goes away, the last page stays until it is back. Off a terminal, and with --json, it prints one\n"
+        "If bitd goes away, the last page stays until it is back. Off a terminal, and with --json, it prints one\n"
         "answer after another.",
     .options = options,
     .quiet = "Leaves nothing out.",

@@ -23,7 +23,7 @@ enum { OPT_FOR, OPT_TIMEOUT, OPT_ANY };
 static const struct bit_option options[] = {
     {"for", 0, "WHAT",
      "state=NAME, step=N, phase=16bit|ternary or checkpoint=N (a durable one at or after step N); default: the end."},
-    {"timeout", 't', "SECONDS", "Give up after so long, with exit code 101."},
+    {"timeout", 't', "SECONDS", "Give up after this time, with exit code 101."},
     {"any", 0, NULL, "Of several runs, return when the wait for the first of them is over."},
     {0},
 };
@@ -153,9 +153,8 @@ static int wait_for_one(struct state *s)
     int code = bit_sweep_word(s->cli, s->ask.run, sweep);
 
     if (code < 0)
-        return s->awaited == NULL
-                   ? bit_sweep_wait(s->cli, sweep)
-                   : bit_usage(&bit_cmd_wait, "%s is a sweep, of which the end can be waited for", sweep);
+        return s->awaited == NULL ? bit_sweep_wait(s->cli, sweep)
+                                  : bit_usage(&bit_cmd_wait, "%s is a sweep: only its end can be waited for", sweep);
     if (code == 0)
         code = bit_reply_stream(s->cli, true, ask, take, s);
     return code ? code : s->exit_code;
@@ -234,13 +233,12 @@ const struct bit_cli_verb bit_cmd_wait = {
     .synopsis = "RUN|SWEEP... [--for=WHAT] [--any] [--timeout=SECONDS]",
     .description =
         "Waits until the run has ended, or until what --for names has happened, and survives a restart of the\n"
-        "daemon. At the end the exit code tells how: 0 completed, 100 failed, 103 cancelled, 104 stopped by a\n"
-        "rule, 105 could not be launched. If the run ends before what was waited for, it returns\n"
-        "with the end's code, or 101 if the run completed without it.\n\n"
-        "Of a sweep (its id, s1, or its name) the end of every run is waited for; the code is 0 where all\n"
-        "completed.\n\n"
-        "Of several runs all are waited for; each is told with a line, in the order given, and the exit code is\n"
-        "the first of theirs that is not 0. With --any it returns at the first that is over, with its code.",
+        "daemon. The exit code is that of the run's end: 0 completed, 100 failed, 103 cancelled, 104 stopped by a\n"
+        "rule, 105 could not be launched. If the run ends before what was waited for, it returns with the end's\n"
+        "code, or 101 if the run completed without it.\n\n"
+        "For a sweep (its id, s1, or its name) it waits for the end of every run; the code is 0 if all completed.\n\n"
+        "With several runs it waits for all; each gets a line, in the order given, and the exit code is the first\n"
+        "of theirs that is not 0. With --any it returns when the first wait is over, with its code.",
     .options = options,
     .quiet = "Print nothing: the exit code says it.",
     .json = objects,

@@ -174,7 +174,7 @@ static void offer_verbs(const struct completion *c)
 static void offer_axes(const struct completion *c)
 {
     for (enum bit_plot_x x = BIT_PLOT_STEP; x <= BIT_PLOT_SINCE_SWITCH; x++)
-        offer(c, bit_plot_x_name(x), "what is drawn to the right");
+        offer(c, bit_plot_x_name(x), "the horizontal axis");
 }
 
 /* Offers "loss" and so on, and "eval:", after which the user types the name of a set. */
@@ -189,7 +189,7 @@ static void offer_curves(const struct completion *c)
             colon[1] = '\0';
         if (colon != NULL && c->typed[0] != '\0' && strncmp(one, c->typed, strlen(c->typed)) == 0)
             bit_show(c->f, ":nospace\n");
-        offer(c, one, "what is drawn upwards");
+        offer(c, one, "the vertical axis");
     }
 }
 

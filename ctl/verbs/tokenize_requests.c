@@ -54,7 +54,7 @@ static int make(struct bit_cli *cli, const struct bit_requests_options *o, const
     if (err < 0) {
         int code = bit_failure_print(cli, err);
         if (err == -EEXIST && !cli->json)
-            bit_show(stderr, "bitctl: name another --output, or write in its place with --force\n");
+            bit_show(stderr, "bitctl: name another --output, or replace it with --force\n");
         return code;
     }
     if (cli->json)

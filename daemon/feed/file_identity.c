@@ -73,15 +73,15 @@ static int write_identity(const Bit__DataFacts *now, const char *path)
     return err;
 }
 
-static const char unknown[] = "; no dataset.json told its checksum when the run began, so that nobody can say whether "
-                              "its bytes are the same";
+static const char unknown[] = "; dataset.json had no checksum for it when the run began, so its bytes cannot be "
+                              "compared";
 
 /* The path may now lead to a file that the submitter may not read, so it is not compared. */
 static int replaced_unproven(const char *path)
 {
     return bit_fail(BIT_EDATA,
-                    "%s: replaced by another file since the run began, and nobody has shown that he may read that: "
-                    "submit the run again",
+                    "%s: replaced by another file since the run began, and its submitter has not proven the right to "
+                    "read the new file: submit the run again",
                     path);
 }
 
@@ -100,8 +100,8 @@ static int rewritten(const char *path, bool replaced, uint64_t bytes)
 static void warn_of_ctime(const char *path)
 {
     bit_warn("token file touched",
-             "file=%s why=\"rights, a link or a new name since the run began, or written to with its time put back: no "
-             "dataset.json told its checksum when the run began\" check=\"bitctl data verify\"",
+             "file=%s why=\"its permissions, links or name changed since the run began, or it was written to and its "
+             "time put back: dataset.json had no checksum for it when the run began\" check=\"bitctl data verify\"",
              path);
 }
 
@@ -341,7 +341,8 @@ int bit_file_identity_prove(struct bit_shards *const *sets, size_t count, const 
         for (size_t k = 0; k < bit_shards_files(sets[i]); k++, proven++) {
             const struct bit_token_file *file = bit_shards_file(sets[i], k);
             if (file->inode != proven->inode || file->device != proven->device)
-                return bit_fail(BIT_EAUTH, "%s: is another file for this bitd than for who submitted it", file->path);
+                return bit_fail(BIT_EAUTH, "%s: bitd opens another file at this path than the submitter did",
+                                file->path);
         }
     return 0;
 }

@@ -167,9 +167,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (!may_ask(h, c))
         return answer(c, MHD_HTTP_FORBIDDEN, "not a user of this bitd\n", NULL);
     if (!is_ours(h, MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST)))
-        return answer(c, MHD_HTTP_MISDIRECTED_REQUEST, "ask by an address or localhost, and no other name\n", NULL);
+        return answer(c, MHD_HTTP_MISDIRECTED_REQUEST, "use an address or localhost as the host, no other name\n",
+                      NULL);
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD alone\n", "GET, HEAD");
+        return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n", "GET, HEAD");
     if (has_body(c))
         return answer(c, MHD_HTTP_CONTENT_TOO_LARGE, "a request here has no body\n", NULL);
     return MHD_YES;

@@ -171,7 +171,7 @@ static void on_rank_message(void *owner, uint16_t type, const ProtobufCMessage *
     else if (type == BIT_MSG_WORKER_FAILED)
         bit_reports_failed(rank->job, (uint32_t)(rank - rank->job->watch.rank), (const Bit__WorkerFailed *)msg);
     else
-        bit_warn("not heard", "run=%s rank=%td type=%s text=\"only rank 0 says more than heartbeats and how it ends\"",
+        bit_warn("message ignored", "run=%s rank=%td type=%s text=\"only rank 0 may send it\"",
                  rank->job->runner->run.id, rank - rank->job->watch.rank, bit_msg_name(type));
 }
 
@@ -194,7 +194,7 @@ static void on_rank_lost(void *owner, int err)
         return;
     job->cause.has_rank = true;
     job->cause.rank = (uint32_t)(rank - job->watch.rank);
-    bit_job_end(job, err, "rank %u sent what bitd cannot use: %s", job->cause.rank, bit_fail_text());
+    bit_job_end(job, err, "rank %u sent an invalid message: %s", job->cause.rank, bit_fail_text());
 }
 
 static const struct bit_worker_link_ops rank_ops = {NULL, on_rank_message, on_rank_drained, on_rank_lost};
@@ -243,7 +243,7 @@ static int on_launch(void *arg, const char *run, uint64_t epoch, struct bit_laun
     const struct bit_job *job = find_launched(arg, run);
 
     if (job == NULL || job->runner->run.launch.epoch != epoch)
-        return bit_fail(BIT_EAUTH, "no launch waits for a worker that says it is of this one");
+        return bit_fail(BIT_EAUTH, "no launch waits for this worker");
     *out = (struct bit_launch_id){.epoch = epoch};
     snprintf(out->run, sizeof out->run, "%s", job->runner->run.id);
     memcpy(out->secret, job->secret, sizeof out->secret);

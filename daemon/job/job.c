@@ -298,7 +298,7 @@ void bit_job_lost_link(struct bit_job *job, int err)
         return; /* otherwise its end is awaited, with a deadline */
     }
     if (is_fault(err)) {
-        bit_job_end(job, err, "the worker sent what bitd cannot use: %s", bit_fail_text());
+        bit_job_end(job, err, "the worker sent an invalid message: %s", bit_fail_text());
         return;
     }
     bit_warn("link lost", "run=%s err=%s step=%" PRIu64, r->run.id, bit_strerror(err), r->run.step);

@@ -66,7 +66,7 @@ int bit_squeue_parse(const char *text, struct bit_squeue *out)
     for (int i = 0; i < FIELDS; i++) {
         const char *bar = i < FIELDS - 1 ? memchr(p, '|', (size_t)(end - p)) : end;
         if (bar == NULL)
-            return bit_fail(BIT_EMESSAGE, "squeue: '%.64s' is no line of it", text);
+            return bit_fail(BIT_EMESSAGE, "squeue: '%.64s' is not a line of its output", text);
         field[i] = p;
         bytes[i] = (size_t)(bar - p);
         p = bar + 1;

@@ -181,7 +181,7 @@ static int tell(const struct bit_address *a, const struct place *p, const char *
     else
         err = getnameinfo(&p->address.any, p->bytes, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0 ? -EINVAL : 0;
     if (err < 0)
-        return bit_fail(err, "what workers are told; set advertise");
+        return bit_fail(err, "no address to give to workers; set advertise");
     bit_address_print(host, port, told);
     return 0;
 }

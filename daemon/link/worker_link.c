@@ -330,7 +330,7 @@ static void make_room(struct bit_worker_link_inlet *inlet)
     for (struct bit_worker_link *link = inlet->listener->links; link != NULL; link = link->next)
         if (link->inlet == inlet && !link->proven)
             oldest = link;
-    drop(oldest, BIT_ELIMIT, "too many that have not proved themselves");
+    drop(oldest, BIT_ELIMIT, "too many unauthenticated connections");
 }
 
 /* On a Unix socket the kernel tells which user connects. */

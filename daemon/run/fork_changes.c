@@ -27,37 +27,37 @@ static const struct rule {
     {"checkpoint", NOTHING, NULL},
     {"eval", NOTHING, NULL},
     {"launch", NOTHING, NULL},
-    {"model.operands", LATER, "products are computed otherwise from there on"},
-    {"model.residual", LATER, "the residual stream is rounded otherwise from there on"},
+    {"model.operands", LATER, "products are computed differently from there on"},
+    {"model.residual", LATER, "the residual stream is rounded differently from there on"},
     {"model.init", NEVER, "the weights are the checkpoint's"},
     {"model.init_std", NEVER, "the weights are the checkpoint's"},
     {"model.init_seed", NEVER, "the weights are the checkpoint's"},
     {"model.init_from", NEVER, "the weights are the checkpoint's; --weights-only begins anew with them"},
     {"model", NEVER, "the checkpoint holds another model"},
-    {"data", LATER, "its batches are counted on in another order"},
-    {"batch.instances", NEVER, "the place in the data is counted in batches of the parent's size"},
+    {"data", LATER, "from there on, batches come in the new order"},
+    {"batch.instances", NEVER, "the position in the data is counted in batches of the parent's size"},
     {"batch.micro_instances", LATER, "sums are added in another order from there on"},
     {"schedule.steps", NOTHING, NULL},
     {"schedule", CURVE, NULL},
     {"phases.switch.at_step", BEFORE_SWITCH, "the checkpoint is of the phase after it"},
-    {"phases.switch.optimizer", BEFORE_SWITCH, "what became of the moments is in the checkpoint"},
+    {"phases.switch.optimizer", BEFORE_SWITCH, "its effect on the moments is in the checkpoint"},
     {"phases.switch.beta1", BEFORE_SWITCH, "it is in the checkpoint"},
     {"phases.switch.beta2", BEFORE_SWITCH, "it is in the checkpoint"},
     {"phases.switch.rewarm_steps", CURVE, NULL},
     {"phases.switch.lr", CURVE, NULL},
     {"phases.switch.lr_factor", CURVE, NULL},
     {"phases.switch.weight_decay", LATER, "from there on"},
-    {"phases.switch.ramp", LATER, "the strength of the codes is another from there on"},
-    {"phases.switch.ramp_k", LATER, "the strength of the codes is another from there on"},
-    {"phases.switch.ramp_steps", LATER, "the strength of the codes is another from there on"},
+    {"phases.switch.ramp", LATER, "the strength of the codes differs from there on"},
+    {"phases.switch.ramp_k", LATER, "the strength of the codes differs from there on"},
+    {"phases.switch.ramp_steps", LATER, "the strength of the codes differs from there on"},
     {"phases", BEFORE_SWITCH, "the checkpoint is of the phase after it"},
-    {"quantizer.data_gradient", LATER, "gradients are rounded otherwise from there on"},
+    {"quantizer.data_gradient", LATER, "gradients are rounded differently from there on"},
     {"quantizer", BEFORE_SWITCH, "the weights were trained for the parent's codes"},
     {"optimizer.beta1", NEVER, "it is in the checkpoint; a switch may change it (phases.switch.beta1)"},
     {"optimizer.beta2", NEVER, "it is in the checkpoint; a switch may change it (phases.switch.beta2)"},
     {"optimizer.moments", LATER, "those of the checkpoint are converted, to bf16 by rounding to the nearest"},
     {"optimizer", LATER, "from there on"},
-    {"guard", LATER, "steps are judged otherwise from there on"},
+    {"guard", LATER, "steps are judged differently from there on"},
 };
 
 static const struct rule *find_rule(const char *path)
@@ -80,7 +80,7 @@ struct judge {
 
 static void refuse(const struct judge *j, const char *path, const char *why)
 {
-    bit_problems_add(&j->out->refused, path, 0, 0, "a fork of %s after step %" PRIu64 " cannot have another: %s",
+    bit_problems_add(&j->out->refused, path, 0, 0, "a fork of %s after step %" PRIu64 " cannot change it: %s",
                      j->at->run, j->at->step, why);
 }
 
@@ -92,8 +92,8 @@ static void note_curve(const struct judge *j, const char *path)
     bit_switch_plan_init(&was, j->parent);
     bit_switch_plan_init(&is, j->fork);
     bit_problems_add(&j->out->notes, path, 0, 0,
-                     "another curve from its first step on; steps 1 to %" PRIu64
-                     " followed that of %s, and step %" PRIu64 " has the rate %g where %s's has %g",
+                     "the curve differs from step 1 on; steps 1 to %" PRIu64 " followed that of %s, and step %" PRIu64
+                     " has the rate %g where %s's has %g",
                      j->at->step, j->at->run, next, bit_schedule_lr(j->fork, &is, next), j->at->run,
                      bit_schedule_lr(j->parent, &was, next));
 }
@@ -114,11 +114,11 @@ static void judge(void *arg, const char *path)
     if (j->at->weights_only && strncmp(path, "model.init", 10) == 0)
         return;
     if (effect == NEVER || (effect == BEFORE_SWITCH && j->at->switched))
-        refuse(j, path, rule != NULL ? rule->text : "nobody has said what it would mean");
+        refuse(j, path, rule != NULL ? rule->text : "bitd has no rule for a fork that changes this field");
     else if (effect == CURVE)
         note_curve(j, path);
     else if (effect == LATER && rule->text != NULL)
-        bit_problems_add(&j->out->notes, path, 0, 0, "other than %s's: %s", j->at->run, rule->text);
+        bit_problems_add(&j->out->notes, path, 0, 0, "differs from %s's: %s", j->at->run, rule->text);
 }
 
 static void check_steps(const struct judge *j)

@@ -114,9 +114,10 @@ static void describe(const Bit__Anomaly *a, char *text, size_t room)
                    a->place ? place_bytes(a) : 1, a->place ? a->place : "?");
         break;
     default:
-        bit_format(text, room, "the copy of the weights on rank %u is not the others'%s%.*s%s", a->rank, in,
+        bit_format(text, room, "the copy of the weights on rank %u differs from the others'%s%.*s%s", a->rank, in,
                    place_bytes(a), place,
-                   a->healed ? "; the step was done again with the right one" : ", and was not after doing it again");
+                   a->healed ? "; the step was done again with the right one"
+                             : ", and still does after doing the step again");
         break;
     }
 }

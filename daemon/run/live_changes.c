@@ -37,25 +37,25 @@ const Bit__RunSpec *bit_run_spec_at(const struct bit_run *run, uint64_t step)
 static const struct {
     const char *path, *why;
 } fields[] = {
-    {"schedule.preset", "every field of a run has its value already: name those that are to be others"},
+    {"schedule.preset", "every field of a run has its value already: name the fields to change"},
     {"schedule", NULL},
     {"optimizer.weight_decay", NULL},
-    {"optimizer", "the ranks have it from their launch: bitctl fork"},
+    {"optimizer", "the ranks got it at their launch: use bitctl fork"},
     {"phases.switch.at_step", "bitctl switch --at moves the switch"},
     {"phases.switch.optimizer", "bitctl switch --reset-optimizer or --keep-optimizer"},
-    {"phases.switch.beta1", "it goes out with the switch: bitctl fork"},
-    {"phases.switch.beta2", "it goes out with the switch: bitctl fork"},
+    {"phases.switch.beta1", "it is sent with the switch: use bitctl fork"},
+    {"phases.switch.beta2", "it is sent with the switch: use bitctl fork"},
     {"phases.switch.", NULL},
     {"checkpoint", NULL},
     {"eval.every", NULL},
     {"eval.at", NULL},
     {"eval.tasks_every", NULL},
     {"eval.tasks_at", NULL},
-    {"eval", "what is evaluated is opened at the launch: bitctl fork"},
-    {"guard.preset", "every field of a run has its value already: name those that are to be others"},
+    {"eval", "the files to evaluate are opened at the launch: use bitctl fork"},
+    {"guard.preset", "every field of a run has its value already: name the fields to change"},
     {"guard", NULL},
-    {"name", "a run keeps its name: bitctl tag gives it others"},
-    {"data", "the place in the data would mean another: bitctl fork"},
+    {"name", "a run keeps its name: bitctl tag adds tags"},
+    {"data", "the position in the data would point to other batches: use bitctl fork"},
     {"launch.ranks", "bitctl resume --ranks"},
 };
 

@@ -59,7 +59,7 @@ void bit_rerun_text(const struct bit_rerun *rerun, char *text, size_t room)
 
     if (d->field != NULL)
         bit_format(text, room, "%s%s %" PRIu64 ": %s %s, was %s",
-                   rerun->machines[0] ? "also in what ranks do not change, " : "",
+                   rerun->machines[0] ? "also in values that do not depend on the ranks, " : "",
                    at_checkpoint ? "restored after step" : "step", rerun->at, d->field, d->is, d->was);
     else if (rerun->from > rerun->to)
         bit_format(text, room, "weights%s restored after step %" PRIu64 " are those of its checkpoint",

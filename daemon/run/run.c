@@ -605,7 +605,7 @@ int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *r)
     bool first = run->seq == 0;
 
     if (first != (r->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED))
-        return bit_fail(BIT_ECORRUPT, "a journal begins with its submission, and has one");
+        return bit_fail(BIT_ECORRUPT, "the first record of a journal, and no other, must be its submission");
     run->seq = r->seq;
     int err = apply(run, r);
     if (err >= 0)

@@ -61,7 +61,7 @@ int bit_run_apply_ready(struct bit_run *run, const Bit__WorkerReady *m)
     const struct bit_fact *at = bit_history_get(&run->history, m->step);
 
     if (m->step > run->step_max)
-        return bit_fail(BIT_ECORRUPT, "a worker after step %llu, and step %llu is the furthest",
+        return bit_fail(BIT_ECORRUPT, "the worker is after step %llu, but the journal ends at step %llu",
                         (unsigned long long)m->step, (unsigned long long)run->step_max);
     run->step = m->step;
     run->precision = m->phase->precision;
@@ -258,7 +258,7 @@ static int give_up(struct bit_run *run, uint64_t step, uint64_t skip, uint64_t a
 int bit_run_apply_rewound(struct bit_run *run, const Bit__Rewound *m)
 {
     if (m->to_step >= m->at_step || m->to_step > run->step_max || m->at_step > run->step_max || m->skip > BIT_STEPS_MAX)
-        return bit_fail(BIT_ECORRUPT, "back from step %llu to %llu, and step %llu is the furthest",
+        return bit_fail(BIT_ECORRUPT, "a rewind from step %llu to %llu, but the journal ends at step %llu",
                         (unsigned long long)m->at_step, (unsigned long long)m->to_step,
                         (unsigned long long)run->step_max);
     int err = give_up(run, m->to_step, m->skip, m->at_step);
@@ -274,7 +274,7 @@ int bit_run_apply_resumed_steps(struct bit_run *run, const Bit__RunResumed *m)
     uint64_t skip = m->has_skip ? m->skip : 0;
 
     if (m->from_step > run->step_max || skip > BIT_STEPS_MAX)
-        return bit_fail(BIT_ECORRUPT, "resumed from step %llu, and step %llu is the furthest",
+        return bit_fail(BIT_ECORRUPT, "a resume from step %llu, but the journal ends at step %llu",
                         (unsigned long long)m->from_step, (unsigned long long)run->step_max);
     int err = m->has_given_up && m->given_up ? give_up(run, m->from_step, skip, run->step_max + 1) : 0;
     if (err == 0)

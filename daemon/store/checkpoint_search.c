@@ -111,8 +111,7 @@ static void choose_in_pool(uv_work_t *work)
     }
     free(steps);
     if (c->restore[0] == '\0' && is_fork(&c->claim))
-        c->err = bit_fail(BIT_EDATA,
-                          "no good checkpoint is left, and a fork has no beginning of its own: fork %s again",
+        c->err = bit_fail(BIT_EDATA, "no good checkpoint is left, and a fork cannot start without one: fork %s again",
                           c->claim.fork->run);
     else if (c->restore[0] == '\0' && c->init_from != NULL)
         c->err = bit_init_from_check(c->model, c->init_from, c->own);

@@ -101,7 +101,9 @@ static int check_kept(const struct bit_init_from *o)
 static int examine_late(const Bit__ModelSpec *model, const char *path, bool own, struct bit_init_from *o)
 {
     if (!own)
-        return bit_fail(BIT_EAUTH, "model.init_from: %s: nobody has shown that it may be read; submit the run again",
+        return bit_fail(BIT_EAUTH,
+                        "model.init_from: %s: its submitter has not proven the right to read it; submit "
+                        "the run again",
                         model->init_from);
     struct bit_problems *problems = calloc(2, sizeof *problems);
     int err = problems == NULL ? bit_fail(-ENOMEM, "model.init_from")

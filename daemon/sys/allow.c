@@ -14,7 +14,7 @@
 
 #define BETWEEN  " \t,"
 #define WORD_MAX BIT_SLURM_WORD_MAX
-#define NEVER    "is passed on for bitd's own user alone: it changes what programs load, run, read or write"
+#define NEVER    "is passed on only for bitd's own user: it changes what programs load, run, read or write"
 
 /*
  * Variables that decide what is loaded, run, read or written by the programs on the way from bitd to the ranks: the
@@ -240,7 +240,7 @@ static int check_variable(char *word)
     if (equals != NULL)
         *equals = '\0';
     if (star != NULL && (star[1] != '\0' || star == word || equals != NULL))
-        return bit_fail(BIT_EUSAGE, "'%.64s': a '*' is the last of a name, and not all of it", word);
+        return bit_fail(BIT_EUSAGE, "'%.64s': a '*' must be the last character of a name, and not the only one", word);
     if (star != NULL)
         *star = '\0';
     for (const char *p = word; *p != '\0'; p++)
@@ -320,7 +320,7 @@ static void check_argument(const struct rule *r, enum bit_slurm_tool tool, size_
         bit_format(why, sizeof why, "is no option of %s that bitd knows, and %s in %.64s does not name it",
                    bit_slurm_tool_name(tool), r->key, place_of(r->config));
     else
-        bit_format(why, sizeof why, "is not yours to pass: bitd runs as another user, and %s in %.64s does not name it",
+        bit_format(why, sizeof why, "may not be passed: bitd runs as another user, and %s in %.64s does not name it",
                    r->key, place_of(r->config));
     refuse(r, i, item, why);
 }
@@ -335,7 +335,7 @@ static void check_pair(const struct rule *r, size_t i, const char *item)
     if (bit_allow_is_never(name)) {
         refuse(r, i, item, NEVER);
     } else if (!is_named(r->list, item)) {
-        bit_format(why, sizeof why, "is not yours to set: bitd runs as another user, and %s in %.64s does not name it",
+        bit_format(why, sizeof why, "may not be set: bitd runs as another user, and %s in %.64s does not name it",
                    r->key, place_of(r->config));
         refuse(r, i, item, why);
     }

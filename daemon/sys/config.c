@@ -53,11 +53,11 @@ struct key {
 
 /* Times in the file are in seconds and may have a fraction. */
 static const struct key keys[] = {
-    {"state", "Where runs live.", TEXT_OF(state), "Where it is",
+    {"state", "The folder of the runs.", TEXT_OF(state), "Where it is",
      "$XDG_STATE_HOME/bitd, or ~/.local/state/bitd; absolute, no ~ here"},
-    {"socket", "Where bitctl finds the daemon, besides STATE/bitd.sock. It is made again when it is gone.",
-     TEXT_OF(socket), NULL, "$BITD_SOCKET, or $XDG_RUNTIME_DIR/bitd.sock"},
-    {"log", "A file that the log is appended to, opened again at SIGHUP.", TEXT_OF(log), NULL, "stderr"},
+    {"socket", "The socket for bitctl, besides STATE/bitd.sock. It is created again if it disappears.", TEXT_OF(socket),
+     NULL, "$BITD_SOCKET, or $XDG_RUNTIME_DIR/bitd.sock"},
+    {"log", "A file to which the log is appended, reopened at SIGHUP.", TEXT_OF(log), NULL, "stderr"},
     {"log_level", "error, warn, info or debug. SIGHUP reads it again.", LEVEL, AT(log_level), 0, 0},
 
     {"group", "Users of this group may submit, and read every run.", TEXT_OF(group), "Who may use it",
@@ -67,96 +67,100 @@ static const struct key keys[] = {
     {"runs_per_user", "Runs of one user that have not ended; further submissions are refused until one has.",
      COUNT_OF(runs_per_user), 1, BIT_RUNS_MAX},
     {"clients_per_user",
-     "Connections of one user; bitd's user, root and administrators have their own. Beyond this and the next two "
-     "limits bitctl is told so and ends with 75.",
+     "Connections of one user; bitd's user, root and administrators have their own. Beyond this limit and the next "
+     "two, bitctl prints the limit and exits with 75.",
      COUNT_OF(clients_per_user), 1, BIT_CLIENTS_MAX},
     {"waits_per_user", "Of them, those that wait for something.", COUNT_OF(waits_per_user), 0, BIT_CLIENTS_MAX},
     {"streams_per_user", "Of them, those that follow events and logs.", COUNT_OF(streams_per_user), 0, BIT_CLIENTS_MAX},
-    {"client_timeout", "Half a request may be on its way so long.", TIME_OF(client_ms), 100, 600000},
+    {"client_timeout", "How long a client may take to finish a request that it has begun, or to read an answer.",
+     TIME_OF(client_ms), 100, 600000},
 
     {"listen",
-     "Also take workers over TCP: [HOST:]PORT[-PORT], HOST an address, a name of this host or an interface: 4100, "
+     "Also take workers over TCP: [HOST:]PORT[-PORT]; HOST is an address, a name of this host or an interface: 4100, "
      "ib0:4100-4199, [fd00::1]:4100. Encrypted.",
      ADDRESS, AT(listen), 0, BIT_ADDRESS_MAX, "Workers on other hosts", "this host alone"},
-    {"advertise", "The host that workers are told.", TEXT_OF(advertise), NULL,
+    {"advertise", "The host to which workers connect.", TEXT_OF(advertise), NULL,
      "the address bound, or this host's name"},
-    {"link", "How workers connect: unix, tcp, or auto, by what the launcher is (mpirun: unix).", LINK, AT(link_kind), 0,
-     0},
+    {"link", "How workers connect: unix, tcp, or auto, which follows the launcher (mpirun: unix).", LINK, AT(link_kind),
+     0, 0},
 
     {"worker", "The bitworker to start.", TEXT_OF(worker), "What it starts", "bitworker beside bitd, else from PATH"},
-    {"mpirun", "Open MPI's, or a wrapper that takes its arguments.", TEXT_OF(mpirun)},
+    {"mpirun", "Open MPI's mpirun, or a wrapper that takes its arguments.", TEXT_OF(mpirun)},
     {"slurm", "The folder of srun, sbatch, squeue and scancel.", TEXT_OF(slurm), NULL, "PATH"},
     {"allow_srun_arg",
-     "Options of srun that users other than bitd's own may have in launch.slurm, where nothing is allowed that is not "
-     "named: a list, with spaces or commas between; an option alone is meant with any value, NAME=VALUE with that one, "
-     "NAME_* is every name that begins so, as in --nice --constraint=h100. Options of Slurm's plugins are named here "
-     "for bitd's own user, too.",
+     "Options of srun that users other than bitd's own may give in launch.slurm; all others are refused. A list, "
+     "separated by spaces or commas: an option alone allows any value, NAME=VALUE only that one, NAME_* every name "
+     "that begins so, as in --nice --constraint=h100. Options of Slurm's plugins must be listed for bitd's own user, "
+     "too.",
      LIST_OF(SRUN_OPTIONS, allow_srun_arg), NULL, "none"},
-    {"allow_sbatch_arg", "The same of sbatch.", LIST_OF(SBATCH_OPTIONS, allow_sbatch_arg), NULL, "none"},
+    {"allow_sbatch_arg", "The same for sbatch.", LIST_OF(SBATCH_OPTIONS, allow_sbatch_arg), NULL, "none"},
     {"allow_env",
-     "The same of variables for the workers, as in NCCL_DEBUG=INFO NCCL_SOCKET_IFNAME NCCL_IB_*. Variables that change "
-     "what programs load, run, read or write (LD_*, PATH, SLURM_*, OMPI_*, ...) are refused.",
+     "The same for variables of the workers, as in NCCL_DEBUG=INFO NCCL_SOCKET_IFNAME NCCL_IB_*. Variables that "
+     "change what programs load, run, read or write (LD_*, PATH, SLURM_*, OMPI_*, ...) are refused.",
      LIST_OF(VARIABLES, allow_env), NULL, "none"},
     {"slots", "Runs that train at once; the others queue.", COUNT_OF(slots), 1, 1024},
     {"lookahead", "Step orders sent ahead of the last report; a switch can be moved to any step after these.",
      COUNT_OF(lookahead), 1, 64},
 
     {"on_end",
-     "A program that is run, as bitd's user, when a run has ended: its whole path and its arguments, parted by "
-     "spaces; no shell reads them. It has BITD_HOOK, BITD_RUN, BITD_NAME, BITD_RUN_DIR, BITD_EVENT, BITD_STEP, "
-     "BITD_RUN_STATE, BITD_EXIT_CODE and BITD_REASON in its environment, and the event on its input, as bitctl "
-     "events --json prints it. What it prints is thrown away; a failure is logged once, until it works again. "
+     "A program that bitd starts, as its own user, when a run has ended: its full path and its arguments, separated "
+     "by spaces; no shell reads them. It has BITD_HOOK, BITD_RUN, BITD_NAME, BITD_RUN_DIR, BITD_EVENT, BITD_STEP, "
+     "BITD_RUN_STATE, BITD_EXIT_CODE and BITD_REASON in its environment, and the event on its standard input, as "
+     "bitctl events --json prints it. Its output is discarded; a failure is logged once, until it works again. "
      "Training never waits for it.",
-     HOOK_OF(BIT_HOOK_END), "Programs that are told", "none"},
+     HOOK_OF(BIT_HOOK_END), "Programs that bitd notifies", "none"},
     {"on_checkpoint", "The same when a checkpoint is durable, with BITD_CHECKPOINT, its folder.",
      HOOK_OF(BIT_HOOK_CHECKPOINT), NULL, "none"},
     {"on_switch", "The same when a run has switched, with BITD_PRECISION.", HOOK_OF(BIT_HOOK_SWITCH), NULL, "none"},
     {"on_anomaly",
-     "The same of a step that is not as it should be (a NaN, a spike, a straggler), with BITD_ANOMALY, its kind, and "
+     "The same after an anomaly (a NaN, a spike, a straggler), with BITD_ANOMALY, its kind, and "
      "BITD_REASON.",
      HOOK_OF(BIT_HOOK_ANOMALY), NULL, "none"},
     {"hook_timeout",
-     "Such a program is killed after so long, with all that it started. One that runs when bitd itself ends goes on, "
-     "and nobody ends it.",
+     "Such a program is killed after this time, with all that it started. One that runs when bitd itself ends "
+     "continues, and nothing ends it.",
      TIME_OF(hook_ms), 10, 3600000},
 
     {"metrics",
-     "Answer GET /metrics, as bitctl metrics does, and GET /healthz: at a Unix socket, whose path begins with a slash, "
-     "to which those may connect who may use bitd's; or at a loopback address, 9105 or [::1]:9105, where every user of "
-     "this host reads the numbers, with the names of runs, held-out sets and tasks, and no path and no user.",
+     "Serve GET /metrics, with the output of bitctl metrics, and GET /healthz: at a Unix socket, whose path begins "
+     "with a slash, for those who may use bitd's socket; or at a loopback address, 9105 or [::1]:9105, where every "
+     "user of this host can read the numbers, with the names of runs, held-out sets and tasks, but no path and no "
+     "user.",
      METRICS, AT(metrics), 0, sizeof((struct bit_config *)0)->metrics, "What monitoring reads", "nowhere"},
-    {"metrics_remote", "yes: `metrics` may be an address that other hosts reach, where everybody reads the numbers.",
+    {"metrics_remote", "yes: `metrics` may be an address that other hosts reach; everybody there can read the numbers.",
      YES_OR_NO, AT(metrics_remote), 0, 0},
-    {"metrics_keep", "A run that has ended is told of for so long, so that its last numbers are read.",
+    {"metrics_keep", "How long an ended run stays in the metrics, so that its last numbers are read.",
      TIME_OF(metrics_keep_ms), 0, 31536000000},
 
-    {"start_timeout", "From a launch to a model that stands.", TIME_OF(start_ms), 1000, 86400000,
+    {"start_timeout", "From a launch until its model is loaded.", TIME_OF(start_ms), 1000, 86400000,
      "Launches and losses"},
-    {"launch_patience", "Launches that come to no step are tried again for so long; then the run ends.",
+    {"launch_patience", "Launches that gain no step are tried again for this time; then the run ends.",
      TIME_OF(launch_patience_ms), 0, 31536000000},
     {"restart_delay_max", "After a loss the next launch waits 1 s, 2 s, 4 s, ..., at most this.",
      TIME_OF(restart_delay_max_ms), 10, 86400000},
-    {"heartbeat_timeout", "A rank that connected and is not heard for so long is lost; it beats five times as often.",
+    {"heartbeat_timeout", "A connected rank without a heartbeat for this time is lost; it sends five in that time.",
      TIME_OF(heartbeat_ms), 500, 600000},
     {"stall_timeout",
-     "A step that takes longer than this and than stall_factor allows hangs, and its ranks are replaced.",
+     "A step that takes longer than this, and longer than stall_factor allows, hangs; its ranks are replaced.",
      TIME_OF(stall_ms), 100, 86400000},
-    {"stall_factor", "So many times the 99th percentile of the last 100 steps.", COUNT_OF(stall_factor), 2, 1000},
+    {"stall_factor", "A step may take this many times the 99th percentile of the last 100 steps.",
+     COUNT_OF(stall_factor), 2, 1000},
     {"long_timeout", "The same for checkpoints, evaluations, and the first step of a launch or a phase.",
      TIME_OF(long_ms), 100, 86400000},
-    {"reconnect_timeout", "A worker that lives may be away from bitd so long.", TIME_OF(reconnect_ms), 100, 86400000},
+    {"reconnect_timeout", "How long a living worker may be disconnected from bitd.", TIME_OF(reconnect_ms), 100,
+     86400000},
     {"fence_timeout",
-     "A rank that has not heard bitd for so long ends itself; one that has not connected by then is lost.",
+     "A rank that has heard nothing from bitd for this time exits; one that has not connected by then is lost.",
      TIME_OF(fence_ms), 1000, 86400000},
     {"kill_grace", "Between SIGTERM and SIGKILL.", TIME_OF(grace_ms), 10, 600000},
 
     {"checkpoint_retry", "Until a checkpoint that could not be written is tried again.", TIME_OF(checkpoint_retry_ms),
      10, 3600000, "Other times"},
-    {"read_patience", "Token files that cannot be read are tried again for so long; then the run ends.",
+    {"read_patience", "Token files that cannot be read are tried again for this time; then the run ends.",
      TIME_OF(read_patience_ms), 0, 86400000},
     {"shutdown_timeout", "For the last checkpoints when bitd is told to stop.", TIME_OF(shutdown_ms), 100, 86400000},
     {"plan_timeout", "For bitworker --plan at a submission.", TIME_OF(plan_ms), 100, 600000},
-    {"slurm_poll", "Between questions to Slurm about a job that was submitted.", TIME_OF(slurm_poll_ms), 100, 3600000},
+    {"slurm_poll", "Between two queries to Slurm about a submitted job.", TIME_OF(slurm_poll_ms), 100, 3600000},
 };
 
 void bit_config_init(struct bit_config *c)
@@ -434,7 +438,7 @@ static int check_texts(const struct bit_config *c)
     for (size_t i = 0; i < BIT_COUNT(keys); i++) {
         const char *text = (const char *)c + keys[i].offset;
         if ((keys[i].kind == TEXT || keys[i].kind == HOOK) && !bit_utf8_valid(text, strlen(text)))
-            return bit_fail(BIT_EUSAGE, "%s = %s: not UTF-8 (its bytes shown as ?); bitd takes names in UTF-8 alone",
+            return bit_fail(BIT_EUSAGE, "%s = %s: not UTF-8 (its bytes shown as ?); bitd accepts only names in UTF-8",
                             keys[i].name, text);
     }
     return 0;
@@ -449,8 +453,8 @@ static int check_metrics(const struct bit_config *c)
     if (err < 0 || c->metrics[0] == '\0' || address.loopback || c->metrics_remote)
         return err;
     return bit_fail(BIT_EUSAGE,
-                    "metrics = %s: other hosts reach that address, and everybody there would read the numbers; if that "
-                    "is meant, say metrics_remote = yes, else take 127.0.0.1 or a Unix socket",
+                    "metrics = %s: other hosts reach that address, and everybody there would read the numbers; if "
+                    "that is intended, set metrics_remote = yes, else use 127.0.0.1 or a Unix socket",
                     c->metrics);
 }
 

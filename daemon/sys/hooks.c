@@ -84,7 +84,7 @@ static void close_handles(struct hook *h)
 static void say_failed(struct hook *h, const char *why)
 {
     if (!h->failed)
-        bit_warn("hook failed", "hook=%s command=\"%s\" why=\"%s\" more=\"not said again until it works\"", h->name,
+        bit_warn("hook failed", "hook=%s command=\"%s\" why=\"%s\" more=\"not logged again until it works\"", h->name,
                  h->line, why);
     h->failed = true;
 }
@@ -272,7 +272,8 @@ void bit_hooks_run(struct bit_hooks *hooks, enum bit_hook hook, struct bit_argv 
     }
     if (call == NULL || input == NULL || bit_argv_check(facts) < 0 || h->waiting >= BIT_HOOKS_WAITING_MAX) {
         if (!h->full)
-            bit_warn("hook left out", "hook=%s waiting=%d more=\"not said again until it works\"", h->name, h->waiting);
+            bit_warn("hook left out", "hook=%s waiting=%d more=\"not logged again until it works\"", h->name,
+                     h->waiting);
         h->full = true;
         if (call == NULL) {
             bit_argv_finish(facts);

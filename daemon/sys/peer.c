@@ -67,7 +67,7 @@ static int remove_dead(const char *path)
     if (lstat(path, &st) < 0)
         return errno == ENOENT ? 0 : bit_fail(-errno, "%s: %s", path, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
-        return bit_fail(-EEXIST, "%s: is there already, and is no socket", path);
+        return bit_fail(-EEXIST, "%s: exists already and is no socket", path);
     return unlink(path) < 0 ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
 }
 

@@ -74,7 +74,7 @@ static const struct bit_cudnn_attention *plan_for(const struct bit_exec *exec,
 {
     const struct bit_cudnn_attention *plan;
 
-    *why = "asked for";
+    *why = "requested";
     if (exec->attention == BIT_ATTENTION_OWN)
         return NULL;
     *why = "cuDNN has none in f32";
@@ -90,7 +90,9 @@ static const struct bit_cudnn_attention *plan_for(const struct bit_exec *exec,
 /* Fails if exec->attention requires cuDNN, for the reason `why`; otherwise our own kernels are used. */
 static int must_be_own(const struct bit_exec *exec, const char *name, const char *why)
 {
-    return exec->attention == BIT_ATTENTION_CUDNN ? bit_fail(-ENOTSUP, "%s: not by cuDNN: %s", name, why) : 0;
+    if (exec->attention != BIT_ATTENTION_CUDNN)
+        return 0;
+    return bit_fail(-ENOTSUP, "%s: cuDNN was required, but cannot be used: %s", name, why);
 }
 
 static void describe(const struct bit_exec *exec, const struct bit_cudnn_attention_shape *shape, enum bit_dtype dtype,

@@ -44,14 +44,14 @@ static int find_device(int device)
     cudaDriverGetVersion(&driver);
     cudaRuntimeGetVersion(&runtime);
     if (result == cudaErrorInsufficientDriver && driver > 0)
-        return bit_fail(-ENODEV, "the GPU driver is for CUDA %d.%d, and this build needs %d.%d", driver / 1000,
+        return bit_fail(-ENODEV, "the GPU driver is for CUDA %d.%d, but this build needs %d.%d", driver / 1000,
                         driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
     if (result == cudaErrorInsufficientDriver || result == cudaErrorNoDevice || (result == cudaSuccess && count == 0))
         return bit_fail(-ENODEV, "this machine has no NVIDIA GPU that its driver can use");
     if (result != cudaSuccess)
         return bit_fail(-ENODEV, "looking for GPUs: %s", cudaGetErrorString(result));
     if (device >= count)
-        return bit_fail(-ENODEV, "GPU %d is wanted, and this machine has %d", device, count);
+        return bit_fail(-ENODEV, "GPU %d was requested, but this machine has %d", device, count);
     return 0;
 }
 
@@ -85,7 +85,7 @@ static int read_facts(struct bit_gpu *gpu)
     gpu->memory_bytes = facts.totalGlobalMem;
     snprintf(gpu->name, sizeof gpu->name, "%.63s", facts.name);
     if (gpu->capability < CAPABILITY_MIN)
-        return bit_fail(-ENODEV, "GPU %d (%s) has compute capability %d.%d, and %d.%d is the least", gpu->device,
+        return bit_fail(-ENODEV, "GPU %d (%s) has compute capability %d.%d, but at least %d.%d is needed", gpu->device,
                         gpu->name, facts.major, facts.minor, CAPABILITY_MIN / 10, CAPABILITY_MIN % 10);
     return 0;
 }

@@ -78,9 +78,9 @@ static int check_heading(struct heading *h, size_t rest)
 
     memset(h->maker.card + length, 0, sizeof h->maker.card - length);
     if (memcmp(h->magic, MAGIC, sizeof h->magic) != 0)
-        return bit_fail(BIT_ECORRUPT, "no table of products");
+        return bit_fail(BIT_ECORRUPT, "not a table of products");
     if (length == sizeof h->maker.card || !bit_utf8_valid(h->maker.card, length))
-        return bit_fail(BIT_ECORRUPT, "a card's name is none");
+        return bit_fail(BIT_ECORRUPT, "invalid card name");
     if (h->rows < 0 || (uint64_t)h->rows > rest / BIT_PRODUCT_ROW_BYTES)
         return bit_fail(BIT_ECORRUPT, "%" PRId64 " products in %zu bytes", h->rows, rest);
     return 0;

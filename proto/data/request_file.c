@@ -178,7 +178,7 @@ static const char *take_header(const uint8_t *h, struct bit_request_file *f)
         return "the bytes of an id";
     return is_zero(h + AT_ZERO, AT_TABLE_CRC - AT_ZERO) && is_zero(h + AT_ZERO_TOO, AT_CRC - AT_ZERO_TOO)
                ? NULL
-               : "what should be zero";
+               : "reserved bytes are not zero";
 }
 
 static int read_header(const uint8_t *bytes, size_t count, const char *path, struct bit_request_file *f)
@@ -189,14 +189,14 @@ static int read_header(const uint8_t *bytes, size_t count, const char *path, str
     if (count < BIT_REQUEST_HEADER_BYTES)
         return bit_fail(BIT_ECORRUPT, "request file '%s' ends inside its header, at byte %zu", path, count);
     if (get32(bytes + AT_VERSION) != BIT_REQUEST_FILE_VERSION)
-        return bit_fail(BIT_EVERSION, "request file '%s' is of version %u, and %d is read here; make it anew", path,
-                        get32(bytes + AT_VERSION), BIT_REQUEST_FILE_VERSION);
+        return bit_fail(BIT_EVERSION, "request file '%s' has version %u, but this program reads %d; make it again",
+                        path, get32(bytes + AT_VERSION), BIT_REQUEST_FILE_VERSION);
     if (bit_crc32c(0, bytes, AT_CRC) != get32(bytes + AT_CRC))
         return bit_fail(BIT_ECORRUPT, "request file '%s': its header does not match its checksum", path);
     f->digest = (uint64_t)get32(bytes + AT_CRC) << 32 | get32(bytes + AT_IDS_CRC);
     const char *wrong = take_header(bytes, f);
     if (wrong != NULL)
-        return bit_fail(BIT_ECORRUPT, "request file '%s': %s in its header cannot be", path, wrong);
+        return bit_fail(BIT_ECORRUPT, "request file '%s': invalid header: %s", path, wrong);
     if (!counts_fit(f->document_count, f->item_count, f->id_count))
         return bit_fail(BIT_ELIMIT, "request file '%s': %u documents, %u items, %" PRIu64 " ids", path,
                         f->document_count, f->item_count, f->id_count);
@@ -369,7 +369,7 @@ int bit_request_file_open(const char *path, const struct bit_file_id *shown, str
     if (fd < 0)
         return fd;
     if (shown != NULL && !bit_file_id_is(shown, &st))
-        err = bit_fail(BIT_EAUTH, "'%s' is another file for this bitd than for who submitted it", path);
+        err = bit_fail(BIT_EAUTH, "'%s': bitd opens another file at this path than the submitter did", path);
     if (err == 0)
         err = bit_regular_file_read(fd, path, &st, BIT_REQUEST_FILE_BYTES_MAX, &bytes, &count);
     if (err == 0)

@@ -109,9 +109,9 @@ static int read_file(int fd, const char *path, const struct bit_file_id *shown, 
     if (fstat(fd, &st) < 0)
         return bit_fail(-errno, "'%s'", path);
     if (shown != NULL && !bit_file_id_is(shown, &st))
-        return bit_fail(BIT_EAUTH, "'%s' is another file for this bitd than for who submitted it", path);
+        return bit_fail(BIT_EAUTH, "'%s': bitd opens another file at this path than the submitter did", path);
     if (!S_ISREG(st.st_mode) || st.st_size > BIT_SIDECAR_BYTES_MAX)
-        return bit_fail(BIT_ELIMIT, "'%s' is no file of at most %u bytes", path, BIT_SIDECAR_BYTES_MAX);
+        return bit_fail(BIT_ELIMIT, "'%s' is not a file of at most %u bytes", path, BIT_SIDECAR_BYTES_MAX);
     int err = read_whole(fd, path, (size_t)st.st_size, &text, &bytes);
     if (err == 0)
         err = bit_sidecar_parse(text, bytes, path, out);

@@ -36,7 +36,8 @@ static void fill_scaling(struct bit_dry_reply *r, const Bit__RunSpec *spec, cons
     r->m.n_scaling = r->scaling.count;
     if (r->m.micro_instances == 0 && r->scaling.count > 0)
         bit_warnings_add(&r->warnings, NULL,
-                         "the model of GPUs takes micro-batches of up to %u instances, for what fits is not known",
+                         "the scaling model assumes micro-batches of up to %u instances, because the number that fits "
+                         "is not known",
                          BIT_DRY_MICRO_GUESS);
 }
 

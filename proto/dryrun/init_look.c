@@ -75,7 +75,7 @@ static int open_shown(const struct look *l, size_t which, const char *path, stru
     if (fd < 0 || l->shown == NULL || bit_file_id_is(&l->shown[which], st))
         return fd;
     close(fd);
-    return bit_fail(BIT_EAUTH, "'%s' is another file for this bitd than for who submitted it", path);
+    return bit_fail(BIT_EAUTH, "'%s': bitd opens another file at this path than the submitter did", path);
 }
 
 /* The index in `shown` of file i of the origin. */

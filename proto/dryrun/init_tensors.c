@@ -93,12 +93,12 @@ static void tell_left_over(const struct comparison *c, const struct bit_weight *
         bit_format(alike, sizeof alike, " and %d more like it", more);
     if (c->one_head && bit_tensor_names_is_head(name))
         bit_problems_add(problems, FIELD, 0, 0,
-                         "'%s' has '%s', a head of its own, and the model's head is its embedding: model.tied: false",
+                         "'%s' has a separate head '%s', but the model's head is its embedding; set model.tied: false",
                          path, name);
     else if (bit_tensor_names_is_foreign(name))
         bit_problems_add(
             problems, FIELD, 0, 0,
-            "'%s' has '%s'%s, and OLMo's norms have no weights, and its linears no biases: it is of another "
+            "'%s' has '%s'%s, but OLMo's norms have no weights and its linears no biases: it is of another "
             "architecture",
             path, name, alike);
     else

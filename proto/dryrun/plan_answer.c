@@ -51,7 +51,7 @@ int bit_plan_answer_fits(const struct bit_plan_answer *answer, const Bit__Launch
     const Bit__MemoryPlan *m = answer->ready->memory;
     return bit_fail(BIT_EMEMORY,
                     "a rank needs %.0f MiB (weights %.0f, gradients %.0f, optimizer %.0f, activations %.0f, workspace "
-                    "%.0f), and %.0f MiB are there for it",
+                    "%.0f), but only %.0f MiB are available",
                     (double)m->total / mib, (double)m->weights / mib, (double)m->gradients / mib,
                     (double)m->optimizer / mib, (double)m->activations / mib, (double)m->workspace / mib,
                     (double)available / mib);

@@ -100,7 +100,7 @@ static int check_shown(const struct look *l, const struct bit_token_file *file)
     const struct bit_file_id *id = &l->shown->files[l->at];
     if (id->device == file->device && id->inode == file->inode)
         return 0;
-    return bit_fail(BIT_EAUTH, "%s: is another file for this bitd than for who submitted it", file->path);
+    return bit_fail(BIT_EAUTH, "%s: bitd opens another file at this path than the submitter did", file->path);
 }
 
 static int check_kind(const struct look *l, const struct bit_token_file *file)

@@ -79,8 +79,9 @@ static const struct bit_preset schedules[] = {
 /* OLMo-core's StabilityMonitor and SkipStepOptimizer use 6 standard deviations over 128 steps; PaLM (arXiv 2204.02311,
  * 5.1) went back about 100 steps and left out 200 to 500 batches. */
 static const struct bit_preset guards[] = {
-    {"watch", "skip steps without a number, tell of spikes", "guard { nan: SKIP_STEP spike: WARN }"},
-    {"olmo", "skip the update of both (OLMo-core SkipStepOptimizer)", "guard { nan: SKIP_STEP spike: SKIP_STEP }"},
+    {"watch", "skip steps with a NaN or infinite loss or gradient; report spikes",
+     "guard { nan: SKIP_STEP spike: WARN }"},
+    {"olmo", "skip the update for both (OLMo-core SkipStepOptimizer)", "guard { nan: SKIP_STEP spike: SKIP_STEP }"},
     {"palm", "go back 100 steps and leave 200 batches out (arXiv 2204.02311)",
      "guard { nan: REWIND spike: REWIND rewind_steps: 100 skip_batches: 200 }"},
 };
@@ -132,8 +133,7 @@ static const struct bit_preset_kind kinds[] = {
     {"model.preset", "the model's sizes, and a peak learning rate", bit_spec_model_presets},
     {"schedule.preset", "a published schedule of the learning rate", bit_spec_schedule_presets},
     {"quantizer.preset", "how numbers become codes; continual if none is named", bit_spec_quantizer_presets},
-    {"guard.preset", "what is done about steps that are not as they should be; watch if none is named",
-     bit_spec_guard_presets},
+    {"guard.preset", "what is done about anomalies of steps; watch if none is named", bit_spec_guard_presets},
 };
 
 const struct bit_preset_kind *bit_spec_preset_kinds(size_t *count)

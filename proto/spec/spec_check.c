@@ -548,13 +548,13 @@ static void check_quantizer(const Bit__QuantizerSpec *q, struct bit_problems *pr
 static void check_guard(const Bit__GuardSpec *g, struct bit_problems *problems)
 {
     if (g->nan == BIT__GUARD_ACTION__WARN)
-        WRONG("guard.nan", "WARN would train on with NaN or infinity: SKIP_STEP, REWIND or STOP");
+        WRONG("guard.nan", "WARN would continue with NaN or infinity: SKIP_STEP, REWIND or STOP");
     if (g->replica == BIT__GUARD_ACTION__SKIP_STEP)
         WRONG("guard.replica", "SKIP_STEP leaves the copies as they are: WARN, REWIND or STOP");
     if (g->resume == BIT__GUARD_ACTION__SKIP_STEP || g->resume == BIT__GUARD_ACTION__REWIND)
-        WRONG("guard.resume", "a resume that differs can be told of or end the run: WARN or STOP");
+        WRONG("guard.resume", "must be WARN (report the difference) or STOP");
     if (g->straggler_ratio > 0 && g->straggler_ratio <= 1)
-        WRONG("guard.straggler_ratio", "%g names a rank that is as fast as the others: above 1, or 0 for never",
+        WRONG("guard.straggler_ratio", "%g would report ranks that are as fast as the others: above 1, or 0 for never",
               g->straggler_ratio);
 }
 

@@ -175,7 +175,7 @@ static void add_problem(const struct bit_lexer *lexer, const struct bit_token *t
 
     if (c == '"' || c == '\'')
         bit_problems_add(lexer->problems, NULL, token->line, token->column,
-                         "a string that does not end on its line (continue it in quotes of its own on the next)");
+                         "a string that does not end on its line (continue it with new quotes on the next)");
     else if (is_digit(c) || (c == '.' && token->len > 1))
         bit_problems_add(lexer->problems, NULL, token->line, token->column, "'%.*s' is not a number", show, token->at);
     else if (c == '=')

@@ -103,7 +103,7 @@ int bit_msg_decode(enum bit_channel channel, uint16_t type, const uint8_t *body,
     if (e == NULL)
         return bit_fail(BIT_EMESSAGE, "message type %u does not exist", type);
     if (e->channel != channel)
-        return bit_fail(BIT_EMESSAGE, "%s may not be said here", e->name);
+        return bit_fail(BIT_EMESSAGE, "message %s is not allowed on this channel", e->name);
     if (bytes > BIT_FRAME_BODY_MAX)
         return bit_fail(BIT_ELIMIT, "%s of %zu bytes", e->name, bytes);
     budget = BIT_MIN(BIT_DECODE_BUDGET_FACTOR * bytes + BIT_DECODE_BUDGET_BASE, (size_t)BIT_DECODE_BUDGET_MAX);

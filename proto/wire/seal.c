@@ -123,7 +123,7 @@ int bit_opener_next(struct bit_opener *o, const uint8_t **plain, size_t *bytes)
     size_t n = get_length(record);
     if (n <= BIT_SEAL_OVERHEAD - BIT_SEAL_LENGTH_BYTES ||
         n > (size_t)o->plain_max + BIT_SEAL_OVERHEAD - BIT_SEAL_LENGTH_BYTES)
-        return bit_fail(-EBADMSG, "a record of %zu bytes, and none has so many here", n);
+        return bit_fail(-EBADMSG, "a record of %zu bytes has an invalid length", n);
     if (BIT_SEAL_LENGTH_BYTES + n > o->capacity)
         return make_room(o, BIT_SEAL_LENGTH_BYTES + n);
     if (have < BIT_SEAL_LENGTH_BYTES + n)

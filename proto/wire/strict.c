@@ -224,7 +224,7 @@ static int mark_seen(const struct place *p, uint64_t *seen)
                                            (p->field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
                                            other->quantifier_offset == p->field->quantifier_offset);
         if (rival && (*seen >> i & 1) != 0)
-            return refuse(p, other == p->field ? "is given twice" : "is given beside another of its oneof");
+            return refuse(p, other == p->field ? "is given twice" : "is given with another member of its oneof");
     }
     *seen |= 1ull << (p->field - m->fields);
     return 0;

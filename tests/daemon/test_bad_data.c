@@ -455,7 +455,7 @@ TEST(without_a_checksum_a_new_time_is_a_fault)
     m.run = run;
     m.request_id = bit_lend("again");
     EXPECT_EQ(fix_refused(&f, BIT_MSG_RESUME_REQUEST, &m, text, sizeof text), BIT_EXIT_CORRUPT);
-    EXPECT_CONTAINS(text, "no dataset.json told its checksum");
+    EXPECT_CONTAINS(text, "dataset.json had no checksum for it");
     m.has_force = m.force = true;
     bit_msg_free(fix_expect(&f, BIT_MSG_RESUME_REQUEST, &m, BIT_MSG_DONE_REPLY));
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);

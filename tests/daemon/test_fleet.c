@@ -185,7 +185,7 @@ TEST(one_that_sends_too_much_ends_the_launch)
     fix_events(&f, run, &e);
     const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
     if (EXPECT(lost != NULL)) {
-        snprintf(cause, sizeof cause, "rank %s sent what bitd cannot use: a record of", who);
+        snprintf(cause, sizeof cause, "rank %s sent an invalid message: a record of", who);
         EXPECT_EQ(lost->lost->rank, someone());
         EXPECT_CONTAINS(lost->lost->cause, cause);
     }

@@ -50,7 +50,7 @@ static void expect_refused(bool tcp, const char *why)
     EXPECT_EQ(fix_count(&e, BIT__JOURNAL_RECORD__WHAT_LAUNCHED), 1u);
     const Bit__JournalRecord *lost = fix_last(&e, BIT__JOURNAL_RECORD__WHAT_LOST);
     if (EXPECT(lost != NULL)) {
-        EXPECT_CONTAINS(lost->lost->cause, "the worker sent what bitd cannot use");
+        EXPECT_CONTAINS(lost->lost->cause, "the worker sent an invalid message");
         EXPECT_CONTAINS(lost->lost->cause, why);
     }
     fix_events_free(&e);

@@ -40,7 +40,7 @@ def faulty(report, host):
     import faults
     import runs
     with runs.Bed(host) as bed:
-        report.guarded("what cannot be", faults.cannot_be, report, host, bed)
+        report.guarded("impossible configurations", faults.cannot_be, report, host, bed)
         if host.gpus > 0:
             report.guarded("a full GPU", faults.gpu_full, report, host, bed)
     with faults.faults_bed(host) as bed:

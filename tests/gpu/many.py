@@ -82,7 +82,7 @@ def rooted(report, host, ranks):
     code, out = run(["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), program], log, report.left(FABRIC_LIMIT_S))
     lines = json_lines(out)
     report.check(f"rooted collectives of {ranks}", code == 0 and len(lines) > 0, f"exit {code}: {tail(log)}" if code != 0 else f"{len(lines)} figures",
-                 "what arrives is right", rooted=lines)
+                 "results are correct", rooted=lines)
     for size in sorted({line["bytes"] for line in lines}):
         at = {line["way"]: line for line in lines if line["bytes"] == size}
         for of, one in (("broadcasts", "one all-gather"), ("reductions", "one reduce-scatter")):

@@ -39,7 +39,7 @@ def problems_of(root):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", default=tree.here(), help="the sources; those that this script lies in")
+    parser.add_argument("--tree", default=tree.here(), help="root of the sources (default: this script's tree)")
     args = parser.parse_args()
 
     problems = list(problems_of(args.tree))

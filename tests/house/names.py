@@ -63,7 +63,7 @@ def places(name, where):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", default=tree.here(), help="the sources; those that this script lies in")
+    parser.add_argument("--tree", default=tree.here(), help="root of the sources (default: this script's tree)")
     args = parser.parse_args()
 
     paths = tree.files(args.tree)

@@ -32,9 +32,9 @@ def report(what, number, which, listed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", default=tree.here(), help="the sources; those that this script lies in")
+    parser.add_argument("--tree", default=tree.here(), help="root of the sources (default: this script's tree)")
     parser.add_argument("--build", help="a build of them, for the circles")
-    parser.add_argument("--list", action="store_true", help="say which")
+    parser.add_argument("--list", action="store_true", help="list them")
     args = parser.parse_args()
 
     paths = tree.files(args.tree)

@@ -88,7 +88,7 @@ def untrue(root):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", default=FOLDERS, metavar="FOLDER", help=f"instead of {' '.join(FOLDERS)}")
-    parser.add_argument("--tree", default=tree.here(), help="the sources; those that this script lies in")
+    parser.add_argument("--tree", default=tree.here(), help="root of the sources (default: this script's tree)")
     args = parser.parse_args()
 
     problems = [problem for folder in args.folders for problem in problems_of(args.tree, folder)]

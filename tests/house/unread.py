@@ -107,7 +107,7 @@ def uncalled_functions(root, build, tests):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", default=tree.here(), help="the sources; those that this script lies in")
+    parser.add_argument("--tree", default=tree.here(), help="root of the sources (default: this script's tree)")
     parser.add_argument("--build", help="a build of them, for the functions")
     parser.add_argument("--tests", action="store_true", help="tell of functions that tests alone call, too")
     args = parser.parse_args()

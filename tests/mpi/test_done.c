@@ -189,7 +189,7 @@ TEST(leave_to_go_before_the_end_is_refused)
         peer_leave(&p);
         const Bit__WorkerFailed *failed = peer_next(&p, BIT_MSG_WORKER_FAILED);
         if (failed != NULL)
-            EXPECT_CONTAINS(failed->text, "leave to go before the end");
+            EXPECT_CONTAINS(failed->text, "done_taken before the stop order");
         EXPECT_NE(peer_wait(&p), 0);
     }
     peer_close(&p);

@@ -126,7 +126,7 @@ def the_check_is_the_dry_run():
                      "--set", "batch.instances=512", "--set", "batch.micro_instances=0"]
         large = json.loads(check(d, 0, "--json", spec, *elsewhere))
         assert len(large["scaling"]) == 2 and large["rank_step_tokens"] * 512 == large["step_tokens"], large
-        said = [w["text"] for w in large["warning"] if w["text"].startswith(("memory is not known", "the model of GPUs"))]
+        said = [w["text"] for w in large["warning"] if w["text"].startswith(("memory is not known", "the scaling model assumes"))]
         assert len(said) == 2 and large["memory"]["total"] == 0 or large["memory"]["total"] > 0, (said, large["memory"])
         page = check(d, 0, spec, *elsewhere)
         assert "16-bit on 512 GPUs: by a model" in page and "memory of one rank" in page, page
@@ -208,11 +208,11 @@ def names_of_others_are_taken():
         said = all_ways(d, 64, *begun_from(d, "wrong.safetensors", wrong))
         for words in ("'model.layers.1.self_attn.k_proj.weight' is 16 x 64, and the model's is 64 x 64",
                       "has no tensor 'model.layers.0.mlp.gate_proj.weight'; alike in 1 more block",
-                      "has 'model.layers.0.input_layernorm.weight' and 1 more like it, and OLMo's norms have no weights"):
+                      "has 'model.layers.0.input_layernorm.weight' and 1 more like it, but OLMo's norms have no weights"):
             assert words in said, f"lacks {words!r}: {said}"
         assert "3 problems in" in said, said
         said = all_ways(d, 64, *begun_from(d, "head.safetensors", hf()), "--set", "model.tied=true")
-        assert "has 'lm_head.weight', a head of its own" in said and "model.tied: false" in said, said
+        assert "has a separate head 'lm_head.weight'" in said and "model.tied: false" in said, said
 
 
 def folder_of(d, name, shapes=(), config=None, index=None):

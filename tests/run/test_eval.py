@@ -244,7 +244,7 @@ def what_is_wrong_is_said_before_the_queue():
                 ((run, *task, *task), 64, "'yes' is the name of another task"),
                 ((run, "--held-out", "valid.npy"), 2, "--held-out takes NAME=FILE"),
                 ((run, "--precision", "8bit"), 2, "--precision takes 16bit, ternary or both"),
-                ((run + "@6", "--step", "7"), 2, "give one")):
+                ((run + "@6", "--step", "7"), 2, "give only one")):
             for dry in ((), ("--dry-run",)):
                 p = evaluate(d, *args, *dry, code=code)
                 assert said in p.stderr, (args, p.stderr)

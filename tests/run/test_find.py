@@ -39,7 +39,7 @@ def mistakes():
                            (["--where", "paper"], "KEY=VALUE")):
             code, _, err = d.ctl("ps", *args)
             assert code == 2 and said in err, (code, err)
-        for args, said in (([], "say which TAG"), (["a b"], "is no tag"), (["--", "-x"], "is no tag"),
+        for args, said in (([], "give a TAG"), (["a b"], "is no tag"), (["--", "-x"], "is no tag"),
                            ([f"t{i}" for i in range(33)], "33 tags are more than 32"), (["--note", "x" * 3000], "a note of 3000 bytes")):
             code, _, err = d.ctl("tag", run, *args)
             assert code == 2 and said in err, (args, code, err)
@@ -51,7 +51,7 @@ def the_specification_as_text():
         run = d.submit(d.spec(), "--paused")
         d.ctl("switch", run, "--at", "9", check=True)
         text = d.ctl("show", run, check=True)[1]
-        assert text.startswith(f"# {run} as it is carried out") and "at_step: 9" in text, text
+        assert text.startswith(f"# {run} as it runs") and "at_step: 9" in text, text
         with open(os.path.join(d.state, "runs", run, "spec.txtpb")) as f:
             assert "at_step: 15" in f.read(), "as it was submitted"
         again = os.path.join(d.dir, "again.txtpb")

@@ -114,9 +114,9 @@ def what_may_be_another():
         assert "has those of steps 8, 12, 16, 24" in fork(d, run, "--from", "9", code=1)
 
         out = d.ctl("fork", run, "--from", "8", "--dry-run", "--set", "schedule.cosine_steps=48", check=True)[1]
-        assert "another curve from its first step on; steps 1 to 8 followed that of r1" in out, out
+        assert "the curve differs from step 1 on; steps 1 to 8 followed that of r1" in out, out
         out = d.ctl("fork", run, "--from", "8", "--set", "phases.switch.at_step=16", "--set", "schedule.peak_lr=1e-3", check=True)[1]
-        assert "forked r1 after step 8 as r2" in out and "schedule.peak_lr: another curve" in out, out
+        assert "forked r1 after step 8 as r2" in out and "schedule.peak_lr: the curve differs" in out, out
         d.wait("r2")
         assert d.status("r2")["switch_after"] == 16
         reply = json.loads(d.ctl("fork", run, "--from", "8", "--json", "--request-id", "once", check=True)[1])

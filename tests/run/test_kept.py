@@ -122,12 +122,12 @@ def pins_are_set_and_taken_away():
         events = d.ctl("events", run, code=0)[1]
         assert "step-00000012 pinned by uid" in events and "step-00000012 unpinned by uid" in events, events
         said = d.ctl("ckpt", "rm", run, "12", "--force", code=0)[1]
-        assert "step-00000012 removed: whatever resumes the run goes back to the beginning" in said, said
+        assert "step-00000012 removed: a resume of the run goes back to the beginning" in said, said
         assert d.steps(run) == [] and "step-00000012" not in os.listdir(os.path.join(d.state, "runs", run, "checkpoints")), "gone"
         for words, text in ((("pin", run, "7"), "has no checkpoint of step 7"),):
             assert text in d.ctl("ckpt", *words, code=1)[2]
         for words, text in ((("pin", run, "x"), "'x' is no step"), (("pin", run), "which STEP"), (("rm",), "which RUN"),
-                            (("list", run), "none of ls, show, verify"), (("ls", run, "--force"), "--force is of rm alone")):
+                            (("list", run), "none of ls, show, verify"), (("ls", run, "--force"), "--force is for rm only")):
             assert text in d.ctl("ckpt", *words, code=2)[2], words
         # One answer for each step, and the exit code of the first failure.
         again = d.submit(steps=12, every=4)
@@ -235,7 +235,7 @@ def an_ambiguous_name_is_said():
         code, out, err = d.ctl("pause", "mine", code=0)  # the only one that can be paused
         assert out.startswith(f"{third}: ") and f"3 runs of yours are called mine: {third}, {second}, {first}; this is {third}" in err, (out, err)
         assert "is the name of 3 runs of yours: " in d.ctl("rm", "mine", code=2)[2]
-        assert "say its id, which is r3 now" in d.ctl("rm", "@last", code=2)[2]
+        assert "give its id, which is r3 now" in d.ctl("rm", "@last", code=2)[2]
 
 
 def what_was_meant_is_suggested():
@@ -262,7 +262,7 @@ def what_was_removed_by_hand_is_said():
         assert [line.split()[0] for line in d.ctl("ps", "-a", code=0)[1].splitlines()] == ["RUN", b]
         shutil.rmtree(os.path.join(d.state, "runs", b, "checkpoints", "step-00000016"))
         code, out, err = d.ctl("ckpt", "ls", b, "--json", code=0)
-        assert out == "" and "step-00000016: not there any more" in err, (out, err)
+        assert out == "" and "step-00000016: no longer exists" in err, (out, err)
         assert "step-00000016 was set aside: the folder is not there" in d.ctl("events", b, code=0)[1]
         assert d.submit() == "r3"
 

@@ -129,10 +129,10 @@ def refused_with_the_reason():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(), "--paused")
         for args, code, said in ((["model.layers=3"], 1, "bitctl fork"), (["phases.switch.at_step=3"], 1, "bitctl switch"),
-                                 (["launch.ranks=4"], 1, "bitctl resume --ranks"), (["schedule.preset=b158_3b"], 1, "name those"),
+                                 (["launch.ranks=4"], 1, "bitctl resume --ranks"), (["schedule.preset=b158_3b"], 1, "name the fields"),
                                  (["schedule.peek_lr=1"], 64, "did you mean"), (["schedule.peak_lr=-1"], 64, "not above 0"),
                                  (["schedule.steps=9"], 64, "leaves no ternary step"), (["schedule.peak_lr=1", "--at", "31"], 1, "no step 31"),
-                                 ([], 2, "say what"), (["schedule.peak_lr=1", "--at", "x"], 2, "--at takes")):
+                                 ([], 2, "give a setting"), (["schedule.peak_lr=1", "--at", "x"], 2, "--at takes")):
             got, _, err = d.ctl("set", run, *args)
             assert got == code and said in err, (args, got, err)
         for batches, code, said in (("5", 2, "takes A-B"), ("9-5", 2, "takes A-B"), ("31-40", 1, "ends after step 30")):

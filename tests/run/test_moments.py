@@ -71,7 +71,7 @@ def a_fork_goes_from_one_type_to_the_other_and_back():
         run = d.submit(d.spec(name="trunk"), "--set", "checkpoint.keep_last=9")
         d.finish(run)
         said = d.ctl("fork", run, "--from", "10", "--dry-run", *BF16, check=True)[1]
-        assert "optimizer.moments: other than r1's: those of the checkpoint are converted, to bf16 by rounding to the nearest" in said, said
+        assert "optimizer.moments: differs from r1's: those of the checkpoint are converted, to bf16 by rounding to the nearest" in said, said
         child = d.ctl("fork", run, "-q", "--from", "10", *BF16, "--set", "checkpoint.keep_last=9", check=True)[1].strip()
         back = None
         for parent, fork, step in ((run, child, 10), (child, back, 20)):

@@ -142,7 +142,7 @@ def forks_begin_with_their_parents():
 
         d.ctl("rm", root, "--force", check=True)
         code, out, err = d.ctl("plot", last, "--csv")
-        assert code == 0 and f"{last} begins after step 16: what came before was {root}'s, which is no more" in err, err
+        assert code == 0 and f"{last} begins after step 16: the steps before are those of {root}, which no longer exists" in err, err
         assert [int(r.split(",")[2]) for r in out.splitlines()[1:]] == list(range(17, 33))
         assert json.loads(plot(d, last, "--json"))["gone_until"] == 16
 

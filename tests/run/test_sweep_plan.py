@@ -73,7 +73,7 @@ def mistakes():
         said([with_run(d, SWEEP.replace('"RESET"', '"KEEP"'))], 64, "when.sweep:7:59: branches", "are the same run twice")
         said([with_run(d, SWEEP.replace('"run.txtpb"', '"gone.txtpb"'))], 64, "when.sweep:3:7: from:", "No such file")
         said([with_run(d, SWEEP.replace("label", "lable"))], 64, "when.sweep:4:10:", "did you mean label?")
-        said([with_run(d, "seeds: 2")], 64, "of which run?")
+        said([with_run(d, "seeds: 2")], 64, "the run's specification is missing")
         said([with_run(d, SWEEP + "run { }")], 64, "one of the two")
         # A mistake in the specification is reported with that file's line; one in the sweep's inline run with the sweep's line.
         sweep = with_run(d)

@@ -31,7 +31,7 @@ def paused_resumed_and_waited_for():
         code, out, err = d.ctl("top", "s1")
         assert code == 0 and "s1 two: completed" in out, (code, out, err)
         for args, said in ((["resume", "s1", "--steps", "9"], "steps is for one run"), (["checkpoint", "s1"], "s1 is a sweep"),
-                           (["wait", "s1", "--for", "step=3"], "of which the end can be waited for"), (["rm", "-n", "--keep-runs", "s1"], "--keep-runs keeps them")):
+                           (["wait", "s1", "--for", "step=3"], "only its end can be waited for"), (["rm", "-n", "--keep-runs", "s1"], "--keep-runs keeps them")):
             code, _, err = d.ctl(*args)
             assert code == 2 and said in err, (args, code, err)
         offered = subprocess.run([d.bitctl, "--complete", "status", "--socket", d.socket, ""], capture_output=True, text=True, check=True).stdout

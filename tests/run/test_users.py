@@ -212,8 +212,8 @@ def a_name_means_ones_own_run():
         only = expect(s.submit(BOB, train[BOB], "--paused", "--name", "only"), 0)
         assert json.loads(expect(s.ctl(CAROL, "status", "only", "--json"), 0))["run"] == only, "one of that name is enough"
         # @last is the user's own newest run, or none; runs of others stay untouched.
-        said = expect(s.ctl(CAROL, "cancel", "@last"), 102, f"no run is yours (uid {CAROL}), and '@last' is", f"others is {only}")
-        expect(s.ctl(0, "status", "@last"), 102, "no run is yours (uid 0)")
+        said = expect(s.ctl(CAROL, "cancel", "@last"), 102, f"uid {CAROL} has no run, and '@last' is", f"other users is {only}")
+        expect(s.ctl(0, "status", "@last"), 102, "uid 0 has no run")
         assert json.loads(expect(s.ctl(BOB, "status", only, "--json"), 0))["state"] == "paused", said
         for verb in (["rm"], ["ckpt", "pin"], ["ckpt", "rm"]):
             expect(s.ctl(ALICE, verb[0], *verb[1:], only, *(["1"] if verb[0] == "ckpt" else [])), 77, f"uid {ALICE} may not")
@@ -270,7 +270,7 @@ def a_path_that_comes_to_name_another_file_ends_the_run():
 def who_proves_something_else_proves_nothing():
     ways = {"nothing": "without a descriptor", "another": "another file", "a folder": "no regular file",
             "too many": "too many", "far too many": "too many", "of others": "other files than were asked for",
-            "more than asked": "other files than were asked for", "no reply": "where a proof belongs",
+            "more than asked": "other files than were asked for", "no reply": "instead of a proof",
             "garbage": "no frame begins here", "half": "left before it had proven", "gone": "closed"}
     with Service() as s:
         mine = s.tokens("alice/t.npy", ALICE, 0o644)
@@ -509,7 +509,7 @@ def others_pass_to_slurm_what_the_settings_name():
             path = s.write("run.txtpb", SPEC.format(train=mine, more="", launch=SLURM.format("SBATCH", slurm)))
             return s.ctl(uid, "submit", path, "--dry-run")  # with -q it would print nothing
 
-        wrong = {'env: "LD_PRELOAD=/x/evil.so"': "launch.slurm.env[0]: 'LD_PRELOAD'", 'env: "PATH=/x"': "own user alone",
+        wrong = {'env: "LD_PRELOAD=/x/evil.so"': "launch.slurm.env[0]: 'LD_PRELOAD'", 'env: "PATH=/x"': "only for bitd's own user",
                  'env: "NCCL_P2P_LEVEL=NVL"': "allow_env", 'srun_arg: "--nice=1"': "allow_srun_arg", 'sbatch_arg: "--mem=1"': "allow_sbatch_arg"}
         for slurm, why in wrong.items():
             expect(dry(BOB, slurm), 64, why)
@@ -546,7 +546,7 @@ def what_reaches_srun_is_what_was_allowed():
 
             assert "NCCL_DEBUG=INFO" in environment(BOB, "NCCL_DEBUG=INFO")
             assert "LD_LIBRARY_PATH=/opt/lib" in environment(0, "LD_LIBRARY_PATH=/opt/lib")
-            expect(s.submit(BOB, mine, launch=SLURM.format("SRUN", 'env: "LD_LIBRARY_PATH=/opt/lib"')), 64, "own user alone")
+            expect(s.submit(BOB, mine, launch=SLURM.format("SRUN", 'env: "LD_LIBRARY_PATH=/opt/lib"')), 64, "only for bitd's own user")
 
 
 def a_run_is_launched_by_the_settings_that_hold_then():

@@ -98,7 +98,7 @@ int bit_link_encode(const struct bit_link *link, uint16_t type, const void *msg,
         return err;
     if (*bytes - BIT_FRAME_HEADER_BYTES > BIT_REPORT_BODY_MAX) {
         free(frame);
-        return bit_fail(BIT_ELIMIT, "a %s of %zu bytes, and bitd takes %u", bit_msg_name(type),
+        return bit_fail(BIT_ELIMIT, "a %s of %zu bytes, but bitd accepts at most %u", bit_msg_name(type),
                         *bytes - BIT_FRAME_HEADER_BYTES, BIT_REPORT_BODY_MAX);
     }
     *out = frame;
@@ -151,7 +151,7 @@ static int await_welcome(struct bit_link *link, Bit__Welcome **out)
 
     err = bit_link_read_frame(link, &frame);
     if (err >= 0 && frame.type != BIT_MSG_WELCOME)
-        err = bit_fail(BIT_EMESSAGE, "a %s where a welcome must be", bit_msg_name(frame.type));
+        err = bit_fail(BIT_EMESSAGE, "received a %s, expected a welcome", bit_msg_name(frame.type));
     if (err >= 0)
         err = bit_msg_decode(BIT_CHANNEL_LINK_DOWN, frame.type, frame.body, frame.body_bytes, &msg);
     if (err >= 0)

@@ -67,7 +67,7 @@ int bit_stacks_init(void)
     backtrace(frame, 1); /* loads libgcc now, because a handler must not */
     stacks.lines = memfd_create("stacks", MFD_CLOEXEC);
     if (stacks.lines < 0 || sem_init(&stacks.answered, 0, 0) < 0 || sigaction(ASK, &action, NULL) < 0)
-        return bit_fail(-errno, "what a hung rank is asked by");
+        return bit_fail(-errno, "setting up the stack dump");
     return 0;
 }
 

@@ -103,7 +103,7 @@ static int look_at_operation(struct watched *w, double now_ms)
     if (w->began_ms == 0 && cudaEventQuery(w->before) == cudaSuccess)
         w->began_ms = now_ms;
     if (w->began_ms > 0 && now_ms - w->began_ms > BIT_FABRIC_PATIENCE_S * 1e3)
-        return bit_fail(BIT_ENCCL, "a collective between GPUs has not ended in %d s: a rank is gone, or hangs",
+        return bit_fail(BIT_ENCCL, "a collective between GPUs has not ended in %d s: a rank ended or hangs",
                         BIT_FABRIC_PATIENCE_S);
     return 0;
 }

@@ -38,9 +38,9 @@ static int check_state(const struct bit_runner *r)
         return bit_fail(BIT_ESTATE, "%s is %s: `bitctl fork` makes a run with other settings of it", run->id,
                         bit_run_state_name(run->state));
     if (stops)
-        return bit_fail(BIT_ESTATE, "%s has been told to stop: ask again when it trains or is paused", run->id);
+        return bit_fail(BIT_ESTATE, "%s is stopping: try again when it trains or is paused", run->id);
     if (run->live.edit_count >= BIT_LIVE_CHANGES_MAX)
-        return bit_fail(BIT_ELIMIT, "%s was changed %d times, and no more is kept: `bitctl fork`", run->id,
+        return bit_fail(BIT_ELIMIT, "%s was changed %d times, which is the limit: use `bitctl fork`", run->id,
                         BIT_LIVE_CHANGES_MAX);
     return 0;
 }
@@ -69,8 +69,8 @@ static int check_fields(const Bit__ChangeRequest *m)
     for (size_t i = 0; i < m->n_set; i++) {
         const char *why = bit_live_short_is(m->set[i]) ? NULL : bit_live_changes_refusal(m->set[i]);
         if (why != NULL)
-            return bit_fail(BIT_ESTATE, "%.*s cannot be changed while the run is there: %s",
-                            (int)strcspn(m->set[i], "+="), m->set[i], why);
+            return bit_fail(BIT_ESTATE, "%.*s cannot be changed in an existing run: %s", (int)strcspn(m->set[i], "+="),
+                            m->set[i], why);
     }
     return 0;
 }

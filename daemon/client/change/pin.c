@@ -115,8 +115,8 @@ static bool may_remove(struct bit_client *c, const struct bit_runner *r, const s
     else if (at == bit_run_newest(&r->run) && !force) {
         tell_loss(&r->run, loss, sizeof loss);
         bit_client_refuse(c, BIT_ESTATE,
-                          "%s is the newest checkpoint of %s: without it, whatever resumes the run %s; --force removes "
-                          "it all the same",
+                          "%s is the newest checkpoint of %s: without it, a resume of the run %s; --force removes it "
+                          "anyway",
                           at->name, r->run.id, loss);
     } else
         return true;
@@ -131,7 +131,7 @@ static void remove_step(struct bit_client *c, struct bit_runner *r, const struct
 
     if (at == bit_run_newest(&r->run))
         tell_loss(&r->run, loss, sizeof loss);
-    snprintf(said, sizeof said, "%s removed%s%s", at->name, loss[0] ? ": whatever resumes the run " : "", loss);
+    snprintf(said, sizeof said, "%s removed%s%s", at->name, loss[0] ? ": a resume of the run " : "", loss);
     int err = bit_checkpoint_retention_remove(r, at->name, m->request_id, c->peer.uid);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());

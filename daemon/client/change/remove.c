@@ -133,7 +133,9 @@ static void on_ended(void *arg, const struct bit_removal_done *done)
     struct bit_client *c = p->client;
 
     if (c != NULL && done->err < 0 && done->renamed)
-        bit_client_refuse(c, done->err, "%s is no run any more; what is left of it goes when bitd starts again: %s",
+        bit_client_refuse(c, done->err,
+                          "%s is no run any more; its remaining files are removed when bitd starts "
+                          "again: %s",
                           p->id, done->text);
     else if (c != NULL && done->err < 0)
         bit_client_refuse(c, done->err, "%s", done->text);
@@ -156,7 +158,7 @@ static bool is_not_missed(struct bit_client *c, const struct bit_runner *r, bool
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
     else if (missed)
-        bit_client_refuse(c, BIT_ESTATE, "%s stays: %s; --force removes it all the same", r->run.id, why);
+        bit_client_refuse(c, BIT_ESTATE, "%s stays: %s; --force removes it anyway", r->run.id, why);
     return err == 0 && !missed;
 }
 
@@ -168,7 +170,7 @@ static bool may_remove(struct bit_client *c, const struct bit_runner *r, const B
         bit_client_refuse(c, BIT_ESTATE, "%s is %s: `bitctl cancel %s` ends it first", r->run.id,
                           bit_run_state_name(r->run.state), r->run.id);
     else if (r->job != NULL)
-        bit_client_refuse(c, BIT_EBUSY, "%s has ended, and its processes have not yet: try again", r->run.id);
+        bit_client_refuse(c, BIT_EBUSY, "%s has ended, but its processes have not yet: try again", r->run.id);
     else
         return (m->has_force && m->force) || is_not_missed(c, r, m->has_with_sweep && m->with_sweep);
     return false;
@@ -355,7 +357,7 @@ static void on_measured(uv_work_t *work, int status)
 void bit_remove_prune(struct bit_client *c, const Bit__PruneRequest *m)
 {
     if (!m->has_older_than_s && !m->has_keep) {
-        bit_client_refuse(c, BIT_EUSAGE, "how old, or how many to keep?");
+        bit_client_refuse(c, BIT_EUSAGE, "name an age (--older-than) or a number to keep (--keep)");
         return;
     }
     if (m->has_all_users && m->all_users && !c->peer.admin) {

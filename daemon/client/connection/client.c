@@ -168,7 +168,7 @@ void bit_client_turn_away(struct bit_client *c, const char *why)
 
 static void on_half_frame(uv_timer_t *timer)
 {
-    bit_client_drop(timer->data, "half a frame, and no more of it");
+    bit_client_drop(timer->data, "an incomplete frame, and no more data within client_timeout");
 }
 
 static void watch_half_frame(struct bit_client *c)
@@ -254,7 +254,7 @@ void bit_client_divert(struct bit_client *c, void (*taken)(void *to), void *to)
 
 static void on_not_taken(uv_timer_t *timer)
 {
-    bit_client_drop(timer->data, "what it was told last is not taken");
+    bit_client_drop(timer->data, "it did not read its last answer");
 }
 
 void bit_client_leave(struct bit_client *c)
@@ -295,7 +295,7 @@ static int queue_frames(struct bit_client *c, uint8_t *frames, size_t bytes)
     int err = w == NULL ? bit_fail(-ENOMEM, "an answer") : 0;
 
     if (err == 0 && bit_client_queued(c) + bytes > BIT_CLIENT_OUTPUT_MAX)
-        err = bit_fail(BIT_ELIMIT, "it does not read what it asked for");
+        err = bit_fail(BIT_ELIMIT, "it does not read its answers");
     if (err == 0) {
         uv_buf_t buf = uv_buf_init((char *)frames, (unsigned)bytes);
         w->frame = frames;

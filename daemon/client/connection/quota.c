@@ -87,7 +87,7 @@ int bit_quota_ask(const struct bit_client *c)
 
     if (queued <= USER_UNREAD_MOST)
         return 0;
-    return bit_fail(BIT_EBUSY, "clients of uid %u do not read what they asked for: %zu MiB wait for them, limit %u",
+    return bit_fail(BIT_EBUSY, "clients of uid %u do not read their answers: %zu MiB wait for them, limit %u",
                     c->peer.uid, queued >> 20, USER_UNREAD_MOST >> 20);
 }
 

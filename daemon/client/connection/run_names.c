@@ -125,7 +125,7 @@ static int find_last(const struct bit_runs *runs, uint32_t uid, enum bit_run_use
         if (r->removing)
             continue;
         if (r->run.uid == uid && use == BIT_RUN_REMOVE)
-            return bit_fail(BIT_EUSAGE, "'@last' may be another run a moment later: say its id, which is %s now",
+            return bit_fail(BIT_EUSAGE, "'@last' may be another run a moment later: give its id, which is %s now",
                             r->run.id);
         if (r->run.uid == uid) {
             *out = r;
@@ -136,8 +136,10 @@ static int find_last(const struct bit_runs *runs, uint32_t uid, enum bit_run_use
     }
     if (other == NULL)
         return bit_fail(BIT_ENORUN, "there is no run yet");
-    return bit_fail(BIT_ENORUN, "no run is yours (uid %u), and '@last' is; the newest of others is %s", uid,
-                    other->run.id);
+    return bit_fail(BIT_ENORUN,
+                    "uid %u has no run, and '@last' is your own newest run; the newest of other users is "
+                    "%s",
+                    uid, other->run.id);
 }
 
 static struct bit_runner *find_id(const struct bit_runs *runs, const char *which)

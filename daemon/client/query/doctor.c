@@ -64,7 +64,7 @@ static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
     else if (f->state == BIT__RUN_STATE__CANCELLED)
         add_finding(d, BIT__SEVERITY__NOTICE, "state", advise_resume(f, d), "%s", f->reason);
     else if (f->state == BIT__RUN_STATE__BLOCKED)
-        add_finding(d, BIT__SEVERITY__BAD, "state", "it goes on by itself once that is cured", "stands still: %s",
+        add_finding(d, BIT__SEVERITY__BAD, "state", "it continues by itself once that is fixed", "stands still: %s",
                     f->reason);
     else if (f->state == BIT__RUN_STATE__RESTARTING && run->launch.failures > 0)
         add_finding(d, BIT__SEVERITY__BAD, "launch",
@@ -86,12 +86,12 @@ static void judge_ranks(const struct bit_doctor_facts *f, struct bit_doctor *d)
 
     if (f->silent.host[0] != '\0' && f->silent.s > SILENT_S)
         add_finding(d, BIT__SEVERITY__BAD, "heartbeat",
-                    "if it stays silent it is ended, and the run starts again without you",
+                    "if it stays silent it is ended, and the run is restarted automatically",
                     "rank %u on %s is silent for %.1f s, last seen in %s after step %" PRIu64, f->silent.rank,
                     f->silent.host, f->silent.s, f->silent.section, f->silent.step);
     if (f->report_s > 0 && f->watchdog_s > 0 && f->report_s > f->watchdog_s / 2)
         add_finding(d, BIT__SEVERITY__BAD, "progress",
-                    "at the limit every rank's stack is kept and the job started again",
+                    "at the limit every rank's stack is recorded and the job is started again",
                     "no step for %.1f s; %.1f s is the limit", f->report_s, f->watchdog_s);
     if (f->slow.known && g->straggler_ratio > 0 && f->slow.ratio > g->straggler_ratio)
         add_finding(d, BIT__SEVERITY__NOTICE, "straggler",
@@ -133,7 +133,7 @@ static void judge_resume(const struct bit_doctor_facts *f, struct bit_doctor *d)
         add_finding(d, BIT__SEVERITY__NOTICE, "resume", NULL, "%s", v->text ? v->text : "not comparable");
     else
         add_finding(d, BIT__SEVERITY__BAD, "resume",
-                    "a checkpoint was altered, or a processor or a library computes otherwise than before",
+                    "a checkpoint was altered, or a processor or a library computes differently than before",
                     "differs from what the journal holds: %s", v->text ? v->text : v->field);
 }
 
@@ -141,8 +141,8 @@ static void judge_products(const struct bit_doctor_facts *f, struct bit_doctor *
 {
     if (f->run->launch.products_anew[0] != '\0')
         add_finding(d, BIT__SEVERITY__NOTICE, "products",
-                    "steps after that checkpoint do not repeat to the bit, and are as good as they were",
-                    "searched anew: %s", f->run->launch.products_anew);
+                    "steps after that checkpoint do not repeat to the bit, but are equally good", "searched anew: %s",
+                    f->run->launch.products_anew);
 }
 
 static void judge_anomalies(const struct bit_doctor_facts *f, struct bit_doctor *d)

@@ -54,8 +54,7 @@ static void put_latency(struct bit_exposition *e, const struct bit_loop_latency 
 {
     static const struct bit_exposition_metric latency = {
         "bitd_loop_latency_seconds", BIT_EXPOSITION_HISTOGRAM, "seconds",
-        "How long the event loop of bitd worked from one look for events to the next; what comes meanwhile waits so "
-        "long at most."};
+        "Duration of each turn of bitd's event loop, without waiting; it bounds how long an event waits."};
     uint64_t within = 0;
 
     if (l == NULL)
@@ -169,7 +168,7 @@ static int put_all(struct bit_exposition *e, const struct bit_clients *all)
 {
     static const struct bit_exposition_metric up = {"bitd_up", BIT_EXPOSITION_GAUGE, NULL, "Whether bitd answers."};
     struct bit_metrics_runs *runs = calloc(1, sizeof *runs);
-    int err = runs == NULL ? bit_fail(-ENOMEM, "what is told of runs") : choose(all, runs);
+    int err = runs == NULL ? bit_fail(-ENOMEM, "the metrics of runs") : choose(all, runs);
 
     if (err == 0) {
         put_one(e, &up, 1);

@@ -19,7 +19,7 @@ static const char *word_of(const ProtobufCEnumDescriptor *desc, int number, char
 static void put_info(struct bit_exposition *e, const struct bit_metrics_runs *runs)
 {
     static const struct bit_exposition_metric metric = {"bitd_run", BIT_EXPOSITION_INFO, NULL,
-                                                        "The name and the state of each run that is told of; 1."};
+                                                        "The name and the state of each run that is listed; 1."};
 
     bit_exposition_begin(e, &metric);
     for (size_t i = 0; i < runs->count; i++) {
@@ -76,7 +76,7 @@ static void put_sections(struct bit_exposition *e, const struct bit_metrics_runs
 static void put_anomalies(struct bit_exposition *e, const struct bit_metrics_runs *runs)
 {
     static const struct bit_exposition_metric metric = {"bitd_run_anomalies", BIT_EXPOSITION_COUNTER, NULL,
-                                                        "Steps or ranks that were not as they should be, by kind."};
+                                                        "Anomalies of steps and ranks, by kind."};
     const ProtobufCEnumDescriptor *kinds = &bit__anomaly_kind__descriptor;
     char word[32];
 

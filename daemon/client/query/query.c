@@ -163,7 +163,7 @@ static void forget_missing(struct bit_client *c, struct bit_runner *r)
         bit_format_more(note, sizeof note, "%s%s", note[0] ? ", " : "", name);
         bit_bad_checkpoints_record_one(r, name, "the folder is not there");
     }
-    bit_format_more(note, sizeof note, "%s", note[0] ? ": not there any more, and not removed by bitd" : "");
+    bit_format_more(note, sizeof note, "%s", note[0] ? ": no longer exists, and was not removed by bitd" : "");
     if (note[0] != '\0')
         bit_client_note(c, note);
 }

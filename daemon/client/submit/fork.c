@@ -49,7 +49,7 @@ static int apply_set(struct asked *a, const char *assignment)
 
     if (dot != NULL && key - (size_t)(dot - assignment) == strlen(".preset") && strncmp(dot, ".preset", 7) == 0) {
         bit_problems_add(a->problems, NULL, 0, 0,
-                         "%.*s: every field of a run has its value already; name those that are to be others", (int)key,
+                         "%.*s: every field of a run has its value already; name the fields to change", (int)key,
                          assignment);
         return BIT_ESPEC;
     }
@@ -156,11 +156,10 @@ static int check_files(const struct bit_client *c, const struct asked *a)
 {
     if (!bit_proof_needed(&c->peer) || (a->changes->same_files && a->parent->run.uid == c->peer.uid))
         return 0;
-    return bit_fail(
-        BIT_EAUTH,
-        "a fork by uid %u reads the files that its own run %s reads, and no others: for others, submit a run "
-        "with model.init_from",
-        c->peer.uid, a->parent->run.id);
+    return bit_fail(BIT_EAUTH,
+                    "a fork by uid %u may read only the files that its own run %s reads: for others, submit a run with "
+                    "model.init_from",
+                    c->peer.uid, a->parent->run.id);
 }
 
 static int check(const struct bit_client *c, const struct bit_runner *parent, const Bit__ForkRequest *m)
@@ -170,7 +169,7 @@ static int check(const struct bit_client *c, const struct bit_runner *parent, co
     if (err == 0 && parent->corrupt)
         err = bit_fail(BIT_ECORRUPT, "%s", parent->run.reason);
     if (err == 0 && weights_only(m) && is_set(m->has_fresh_moments, m->fresh_moments))
-        err = bit_fail(BIT_EUSAGE, "--weights-only has no moments to be made fresh");
+        err = bit_fail(BIT_EUSAGE, "--weights-only begins with a fresh optimizer: leave --fresh-optimizer out");
     return err == 0 ? check_checkpoint(&parent->run, m) : err;
 }
 

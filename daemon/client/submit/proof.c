@@ -240,7 +240,7 @@ static int take_frame(struct bit_proof *p, const struct bit_frame *frame)
     ProtobufCMessage *msg = NULL;
 
     if (frame->type != BIT_MSG_PROVE_ANSWER || frame->epoch != 0)
-        return bit_fail(BIT_EMESSAGE, "%s where a proof belongs", bit_msg_name(frame->type));
+        return bit_fail(BIT_EMESSAGE, "%s instead of a proof", bit_msg_name(frame->type));
     int err = bit_msg_decode(BIT_CHANNEL_CLIENT_REQUEST, frame->type, frame->body, frame->body_bytes, &msg);
     if (err == 0)
         err = take_reply(p, (const Bit__ProveAnswer *)msg);
@@ -409,7 +409,7 @@ int bit_proof_check(const struct bit_proof *p)
         if (stat(path, &st) < 0)
             return bit_fail(-errno, "%s: %s", path, strerror(errno));
         if (st.st_dev != p->files[i].device || st.st_ino != p->files[i].inode)
-            return bit_fail(BIT_EAUTH, "%s: is another file for this bitd than for who submitted it", path);
+            return bit_fail(BIT_EAUTH, "%s: bitd opens another file at this path than the submitter did", path);
     }
     return 0;
 }

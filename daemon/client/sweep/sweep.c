@@ -230,8 +230,8 @@ static int check_files(const struct bit_client *c, const Bit__SweepPlanned *plan
                             plan->branch[i]->label, plan->branch[0]->label);
         if (bit_proof_needed(&c->peer) && !reads_the_same(plan->spec[0], plan->spec[i]))
             return bit_fail(BIT_EAUTH,
-                            "branch '%s' has other data than '%s' (data, eval, model.context or model.vocab), and "
-                            "uid %u shows bitd the files of one: make a sweep of each",
+                            "branch '%s' has other data than '%s' (data, eval, model.context or model.vocab), but uid "
+                            "%u has proven its access to the files of one only: make a sweep of each",
                             plan->branch[i]->label, plan->branch[0]->label, c->peer.uid);
     }
     return 0;

@@ -146,7 +146,7 @@ int bit_sweep_reply_make(const struct bit_sweep *s, const struct bit_runs *runs,
     bit__sweep_reply__init(&out->m);
     if (out->branch == NULL || out->list == NULL) {
         bit_sweep_reply_finish(out);
-        return bit_fail(-ENOMEM, "what is said of a sweep");
+        return bit_fail(-ENOMEM, "the notes of a sweep");
     }
     for (size_t i = 0; i < count; i++) {
         fill_branch(s, runs, i, whole, &out->branch[i]);

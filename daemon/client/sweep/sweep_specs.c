@@ -155,8 +155,8 @@ static int check_same(struct making *k)
 static int add_notes(struct making *k)
 {
     static const char rewinds[] =
-        "guard: a run that goes back to a checkpoint (REWIND) goes back to the newest one, and a "
-        "branch has others than the same run trained alone";
+        "guard: REWIND goes back to the newest checkpoint, and a branch has other checkpoints than the same run "
+        "trained alone";
     const Bit__GuardSpec *g = k->plan->spec[0]->guard;
 
     if (g->nan != BIT__GUARD_ACTION__REWIND && g->spike != BIT__GUARD_ACTION__REWIND)

@@ -157,8 +157,8 @@ TEST(mistakes_are_told_where_they_stand)
     expect_problem("grid { " AT " }", twice, 0, 0, "phases.switch.at_step varies twice");
     expect_problem("grid { " AT " }", around, 0, 0, "phases.switch varies twice");
     expect_problem("\nbranch { label: \"x\" set: \"phases.switch.at_step=3\" }", around, 2, 8, "--vary phases.switch");
-    expect_problem("grid {\n  vary { value: [\"1\"] } }", NULL, 2, 8, "which field varies?");
-    expect_problem("grid { vary { field: \"a\" } }", NULL, 1, 13, "a varies over no value");
+    expect_problem("grid {\n  vary { value: [\"1\"] } }", NULL, 2, 8, "name the field that varies");
+    expect_problem("grid { vary { field: \"a\" } }", NULL, 1, 13, "a varies, but has no values");
     expect_problem("branch { }", NULL, 1, 8, "needs a label");
     expect_problem("branch { set: [\"a.b=1\", \"a=\"] }", NULL, 1, 8, "set twice");
 }
@@ -173,7 +173,7 @@ TEST(no_more_than_256)
     snprintf(text + used, sizeof text - used, "] } vary { field: \"b\" value: [\"1\", \"2\"] } }");
     expect_problem(text, NULL, 1, 6, "more branches than the 256");
     expect_problem("grid { " AT " }\nseeds: 129", NULL, 2, 8, "more branches than the 256");
-    expect_problem("seeds: 0", NULL, 1, 8, "each branch is made so many times");
+    expect_problem("seeds: 0", NULL, 1, 8, "each branch needs at least one");
 }
 
 TEST_MAIN

@@ -57,11 +57,11 @@ TEST(what_is_named_passes)
     set("--nice=5, --constraint", "--mem", "NCCL_DEBUG=INFO NCCL_IB_*");
     EXPECT_STREQ(ask(false, "--nice=5", "--mem=0", "NCCL_DEBUG=INFO"), "");
     EXPECT_STREQ(ask(false, "--constraint=h100", NULL, "NCCL_IB_HCA=mlx5"), "");
-    EXPECT_CONTAINS(ask(false, "--nice=50", NULL, NULL), "not yours to pass");
-    EXPECT_CONTAINS(ask(false, "--nice", NULL, NULL), "not yours to pass");
-    EXPECT_CONTAINS(ask(false, NULL, "--mem-per-cpu=1", NULL), "not yours to pass");
-    EXPECT_CONTAINS(ask(false, NULL, NULL, "NCCL_DEBUG=TRACE"), "not yours to set");
-    EXPECT_CONTAINS(ask(false, NULL, NULL, "NCCL_IBEXT_DISABLE=1"), "not yours to set");
+    EXPECT_CONTAINS(ask(false, "--nice=50", NULL, NULL), "may not be passed");
+    EXPECT_CONTAINS(ask(false, "--nice", NULL, NULL), "may not be passed");
+    EXPECT_CONTAINS(ask(false, NULL, "--mem-per-cpu=1", NULL), "may not be passed");
+    EXPECT_CONTAINS(ask(false, NULL, NULL, "NCCL_DEBUG=TRACE"), "may not be set");
+    EXPECT_CONTAINS(ask(false, NULL, NULL, "NCCL_IBEXT_DISABLE=1"), "may not be set");
 }
 
 TEST(a_plugins_option_passes_where_it_is_named)
@@ -149,13 +149,14 @@ TEST(some_variables_never_pass_for_others)
     for (size_t i = 0; i < BIT_COUNT(names); i++) {
         char pair[96];
         snprintf(pair, sizeof pair, "%s=x", names[i]);
-        if (!EXPECT(bit_allow_is_never(names[i])) || !EXPECT_CONTAINS(ask(false, NULL, NULL, pair), "own user alone"))
+        if (!EXPECT(bit_allow_is_never(names[i])) ||
+            !EXPECT_CONTAINS(ask(false, NULL, NULL, pair), "only for bitd's own user"))
             fprintf(stderr, "    %s\n", names[i]);
         EXPECT_EQ(bit_config_set(&config, "allow_env", names[i]), BIT_EUSAGE);
     }
     set("", "", "L* N* P*"); /* a prefix never allows one of the names above */
-    EXPECT_CONTAINS(ask(false, NULL, NULL, "LD_PRELOAD=/x"), "own user alone");
-    EXPECT_CONTAINS(ask(false, NULL, NULL, "NCCL_NET_PLUGIN=/x"), "own user alone");
+    EXPECT_CONTAINS(ask(false, NULL, NULL, "LD_PRELOAD=/x"), "only for bitd's own user");
+    EXPECT_CONTAINS(ask(false, NULL, NULL, "NCCL_NET_PLUGIN=/x"), "only for bitd's own user");
     EXPECT_STREQ(ask(false, NULL, NULL, "NCCL_DEBUG=INFO"), "");
     EXPECT(!bit_allow_is_never("NCCL_SOCKET_IFNAME") && !bit_allow_is_never("NCCL_IB_HCA"));
     EXPECT(!bit_allow_is_never("CUDA_DEVICE_MAX_CONNECTIONS") && !bit_allow_is_never("OMP_PROC_BIND"));
@@ -176,10 +177,10 @@ TEST(a_setting_that_would_open_a_door_is_refused)
     expect_setting_refused("allow_srun_arg", "--outp", "abbreviation");
     expect_setting_refused("allow_sbatch_arg", "--wrap=true", "runs a program");
     expect_setting_refused("allow_sbatch_arg", "nice", "no option");
-    expect_setting_refused("allow_env", "NCCL_DEBUG LD_PRELOAD=/x.so", "own user alone");
-    expect_setting_refused("allow_env", "LD_*", "own user alone");
-    expect_setting_refused("allow_env", "*", "not all of it");
-    expect_setting_refused("allow_env", "NCCL_*_HCA", "the last of a name");
+    expect_setting_refused("allow_env", "NCCL_DEBUG LD_PRELOAD=/x.so", "only for bitd's own user");
+    expect_setting_refused("allow_env", "LD_*", "only for bitd's own user");
+    expect_setting_refused("allow_env", "*", "not the only one");
+    expect_setting_refused("allow_env", "NCCL_*_HCA", "the last character of a name");
     expect_setting_refused("allow_env", "1X", "no variable's name");
 }
 

@@ -325,8 +325,8 @@ TEST(rules_between_fields)
     expect_problem("eval { set { name: 'x' path: 'y'\n path: '' } }", "eval.set[0].path[1]", 4, "empty path");
     expect_problem("guard { nan: WARN }", "guard.nan", 3, "SKIP_STEP, REWIND or STOP");
     expect_problem("guard {\n replica: SKIP_STEP }", "guard.replica", 4, "WARN, REWIND or STOP");
-    expect_problem("guard { resume: REWIND }", "guard.resume", 3, "WARN or STOP");
-    expect_problem("guard { straggler_ratio: 1 }", "guard.straggler_ratio", 3, "1 names a rank that is as fast");
+    expect_problem("guard { resume: REWIND }", "guard.resume", 3, "WARN (report the difference) or STOP");
+    expect_problem("guard { straggler_ratio: 1 }", "guard.straggler_ratio", 3, "1 would report ranks that are as fast");
     expect_problem("guard { window: 15 }", "guard.window", 3, "15 is not at least 16");
     expect_valid("guard { straggler_ratio: 0 loss_sigmas: 0 norm_sigmas: 0 replica_every: 0 most: 0 }");
     expect_valid("batch { instances: 96 micro_instances: 6 } launch { ranks: 4 }");

@@ -226,7 +226,7 @@ TEST(one_of_a_oneof)
     static const char two[] = "\x08\x01\x10\x01\x9a\x01\x06\x0a\x01n\x12\x01w\xa2\x01\x06\x0a\x01n\x12\x01w";
 
     EXPECT_EQ(DECODE(JOURNAL_RECORD, one), 0);
-    expect_refused(DECODE(JOURNAL_RECORD, two), "beside another of its oneof");
+    expect_refused(DECODE(JOURNAL_RECORD, two), "with another member of its oneof");
 }
 
 TEST(numbers_that_are_none_neither_leave_nor_arrive)

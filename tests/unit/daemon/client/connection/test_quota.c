@@ -132,7 +132,7 @@ TEST(a_user_who_does_not_read_holds_so_many_bytes)
     for (int i = 0; i < 60; i++)
         join_queued(BOB, MEBIBYTE / 4);
     EXPECT_EQ(bit_quota_ask(c), BIT_EBUSY);
-    EXPECT_CONTAINS(bit_fail_text(), "clients of uid 1001 do not read what they asked for");
+    EXPECT_CONTAINS(bit_fail_text(), "clients of uid 1001 do not read their answers");
     EXPECT_EQ(bit_quota_ask(join_queued(ALICE, 0)), 0);
 }
 
