@@ -58,7 +58,7 @@ def a_suspended_job_ends_with_its_run(c):
     """While Slurm suspends the job, its launch is lost and the run waits; if the run is cancelled then, the job ends, although a suspended
     job takes no signal."""
     with Login(c, "suspended") as d:
-        run = d.begin()
+        run = d.begin(steps=4000)
         d.reach(run, EVERY + 1)
         job = d.job()["job"]
         shell(f"scontrol suspend {job}")
