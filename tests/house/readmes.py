@@ -6,7 +6,7 @@
 The tables of a folder's README whose first column is headed "file" must list every file of the folder and no other. A
 name in code quotes there is a path from the README's folder, with or without its ending (`run/history`, `limits.h`), or
 a pattern (`block_*`); a name without a path means that file in any folder below. In all READMEs: every link leads to a
-file, and every function or macro of ours (bit_x, BIT_X) exists. Exit code 1 if a rule is broken.
+file, and to a heading of it, and every function or macro of ours (bit_x, BIT_X) exists. Exit code 1 if a rule is broken.
 """
 import argparse
 import fnmatch
@@ -72,14 +72,28 @@ def words(root):
     return found
 
 
+def anchors(text):
+    """The anchors that GitHub gives the headings of a text in Markdown."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def dead_links(root, path, text):
+    """Yields the links of a README to missing files and headings."""
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+        at = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
+        if not os.path.exists(os.path.join(root, at)):
+            yield f"{path}: there is no {target}"
+        elif anchor and anchor not in anchors(tree.read(root, at)):
+            yield f"{path}: {at} has no heading #{anchor}"
+
+
 def untrue(root):
-    """Yields links to missing files, and names that no source has."""
+    """Yields dead links, and names that no source has."""
     known = words(root)
     for path in readmes(root):
         text = tree.read(root, path)
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-            if not os.path.exists(os.path.join(root, os.path.dirname(path), target)):
-                yield f"{path}: there is no {target}"
+        yield from dead_links(root, path, text)
         for name in sorted(set(re.findall(r"\b(?:bit|BIT)_[a-z0-9A-Z_]+\b(?!\*)", text)) - known):
             if name not in ELSEWHERE:
                 yield f"{path}: the sources have no {name}"
