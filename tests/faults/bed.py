@@ -33,9 +33,17 @@ launch {{ backend: CPU ranks: {ranks} threads: 1 max_restarts: {restarts} }}
 """
 
 
-def shared_memory():
-    """Names in /dev/shm that MPI and NCCL made; those of other programs are left out."""
-    return {name for name in os.listdir("/dev/shm") if name.startswith(("vader_segment", "ompi", "pmix", "ucx", "nccl"))}
+def shared_memory(since):
+    """Names in /dev/shm that MPI and NCCL made after that time. Names come from process numbers, so that an older leftover of somebody
+    else may have the name of a new launch."""
+    made = set()
+    for entry in os.scandir("/dev/shm"):
+        try:
+            if entry.name.startswith(("vader_segment", "ompi", "pmix", "ucx", "nccl")) and entry.stat().st_mtime >= since:
+                made.add(entry.name)
+        except FileNotFoundError:
+            pass
+    return made
 
 
 def mapped_memory():
@@ -63,6 +71,7 @@ class Bed(fixture.Daemon):
         self.once = os.path.join(self.dir, "once")
         self.preload = preload
         self.rng = random.Random(seed)
+        self.since = time.time() - 1  # files' times are those of the kernel's last tick
 
     def launch(self):
         old = {k: os.environ.get(k) for k in ("LD_PRELOAD", "BIT_FAULTS")}
@@ -179,7 +188,7 @@ class Bed(fixture.Daemon):
             jobs = {job_of(int(pid)) for pid in re.findall(r"launched .* pid=(\d+)", f.read())}
         deadline = time.monotonic() + 60
         while True:
-            orphans = {name for name in shared_memory() - mapped_memory() if any(f".{job:x}0001." in name for job in jobs)}
+            orphans = {name for name in shared_memory(self.since) - mapped_memory() if any(f".{job:x}0001." in name for job in jobs)}
             if not orphans or time.monotonic() > deadline:
                 return orphans
             time.sleep(0.2)
