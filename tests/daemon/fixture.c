@@ -77,30 +77,12 @@ void fix_init(struct fix *f)
 
 static void exec_bitd(const struct fix *f)
 {
-    const char *args[48] = {BITD_PATH,
-                            "--state",
-                            f->state,
-                            "--socket",
-                            f->socket,
-                            "--worker",
-                            FAKE_WORKER_PATH,
-                            "--set",
-                            "mpirun=" FAKE_MPIRUN_PATH,
-                            "--set",
-                            "kill_grace=2",
-                            "--set",
+    const char *args[48] = {BITD_PATH, "--state", f->state, "--socket", f->socket, "--worker", FAKE_WORKER_PATH,
+                            "--set", "mpirun=" FAKE_MPIRUN_PATH, "--set", "kill_grace=2", "--set",
                             "restart_delay_max=0.05",
                             /* Long, so that no rank is lost on a busy machine; a test of one of these sets its own. */
-                            "--set",
-                            "heartbeat_timeout=60",
-                            "--set",
-                            "stall_timeout=300",
-                            "--set",
-                            "plan_timeout=300",
-                            "--set",
-                            "client_timeout=120",
-                            "--log-level",
-                            "debug"};
+                            "--set", "heartbeat_timeout=60", "--set", "stall_timeout=300", "--set", "plan_timeout=300",
+                            "--set", "client_timeout=120", "--log-level", "debug"};
     size_t n = 23;
 
     for (size_t i = 0; f->args[i] != NULL && n < BIT_COUNT(args) - 1; i++)

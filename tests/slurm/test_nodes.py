@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import signal
 import time
 
 import cluster
@@ -104,6 +105,28 @@ def a_node_that_nobody_hears(c):
     recover(c, 7, "mute", lambda n: n.mute(), lambda n: n.mend(), 5, 8)
 
 
+def a_node_cut_off_with_a_late_heartbeat(c):
+    """Its rank stood still for most of its heartbeat's time before the cut, so that it is silent when only one beat of bitd has gone
+    unanswered: the node is lost all the same, and the rank is not taken for hung."""
+    rng = random.Random(f"{SEED} late")
+    with Training(c, "late", "heartbeat_timeout = 10\nfence_timeout = 20\n") as d:
+        d.begin(rng)
+        pid = c.node[3].pids("bitworker")[0]
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(6.5)  # the fault itself
+        c.node[3].cut()
+        try:
+            os.kill(pid, signal.SIGCONT)
+            status = d.finish(d.run)
+        finally:
+            c.node[3].heal()
+        lost = [e["lost"]["cause"] for e in d.events(d.run) if "lost" in e]
+        assert len(lost) == 1 and lost[0].startswith("node n3 was lost"), lost
+        assert status["nodes"] == "n[1-2,4]" and status["restarts"] == 1, status
+        until(lambda: not c.node[3].pids("bitworker"), 30, "the lost node's rank ends itself")
+    until(lambda: c.slurm("sinfo -h -t idle,mix,alloc -o %D").strip() == "4", 30, "n3 answers Slurm again")
+
+
 def a_node_is_gone_before_the_launch(c):
     """Slurm does not know it yet, and srun fails on it: the next launch uses the spare node."""
     with Training(c, "gone", CONFIG) as d:
@@ -173,5 +196,5 @@ def one_packet_in_ten_lost(c):
 BAD_LINE_S = float(os.environ.get("BIT_BAD_LINE_S", "10"))
 SLACK = float(os.environ.get("BIT_SLACK", "20"))  # margin for a busy machine; 1 compares with the targets themselves
 print(f"seed {SEED}")
-runs.main([a_node_cut_off_for_ever, a_node_is_gone_before_the_launch, cut_for_a_second, one_packet_in_ten_lost,
-           a_node_that_hears_nobody, a_node_that_nobody_hears], nodes=4)
+runs.main([a_node_cut_off_for_ever, a_node_cut_off_with_a_late_heartbeat, a_node_is_gone_before_the_launch, cut_for_a_second,
+           one_packet_in_ten_lost, a_node_that_hears_nobody, a_node_that_nobody_hears], nodes=4)

@@ -4,36 +4,19 @@
 #include "proto/check.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 
-/* A parent of 100 steps that evaluates its set after every 10th and its task after step 30; the fork sets what follows,
- * up to NULL. */
-static Bit__RunSpec *make(const char *const *set)
-{
-    static const char *const base[] = {"model.preset=olmo_20m",
-                                       "data.train=a.npy",
-                                       "batch.instances=4",
-                                       "schedule.steps=100",
-                                       "schedule.peak_lr=1e-3",
-                                       "schedule.warmup_steps=10",
-                                       "eval.set={name: \"a\" path: \"b.npy\"}",
-                                       "eval.every=10",
-                                       "eval.task={path: \"t.requests\"}",
-                                       "eval.tasks_at=30",
-                                       "eval.tasks_every=0",
-                                       NULL};
-    Bit__RunSpec empty = BIT__RUN_SPEC__INIT, *spec = bit_msg_clone(&empty);
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-
-    for (size_t i = 0; base[i] != NULL; i++)
-        EXPECT_EQ(bit_spec_set(spec, base[i], problems), 0);
-    for (size_t i = 0; set[i] != NULL; i++)
-        EXPECT_EQ(bit_spec_set(spec, set[i], problems), 0);
-    EXPECT_EQ(bit_spec_normalise(spec, "/", problems), 0);
-    free(problems);
-    return spec;
-}
-#define SPEC(...) make((const char *const[]){__VA_ARGS__, NULL})
+/* A parent of 100 steps that evaluates its set after every 10th and its task after step 30. SPEC(...) adds
+ * assignments to it. */
+static const char *const base[] = {"schedule.steps=100",
+                                   "schedule.warmup_steps=10",
+                                   "eval.every=10",
+                                   "eval.task={path: \"t.requests\"}",
+                                   "eval.tasks_at=30",
+                                   "eval.tasks_every=0",
+                                   NULL};
+#define SPEC(...) test_spec_of(base, (const char *const[]){__VA_ARGS__, NULL})
 
 /* "", "sets", "tasks" or "sets tasks". */
 static const char *found(const struct bit_run *parent, Bit__RunSpec *fork, uint64_t step)

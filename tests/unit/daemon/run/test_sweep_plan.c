@@ -4,33 +4,14 @@
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 
 #define BRANCHES 8
 
-/* A specification of 1000 steps with the assignments in `set`, which NULL ends. */
-static Bit__RunSpec *make(const char *const *set)
-{
-    static const char *const base[] = {"model.preset=olmo_20m",
-                                       "data.train=a.npy",
-                                       "batch.instances=4",
-                                       "schedule.steps=1000",
-                                       "schedule.peak_lr=1e-3",
-                                       "schedule.warmup_steps=100",
-                                       "eval.set={name: \"a\" path: \"b.npy\"}",
-                                       NULL};
-    Bit__RunSpec empty = BIT__RUN_SPEC__INIT, *spec = bit_msg_clone(&empty);
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-
-    for (size_t i = 0; base[i] != NULL; i++)
-        EXPECT_EQ(bit_spec_set(spec, base[i], problems), 0);
-    for (size_t i = 0; set[i] != NULL; i++)
-        EXPECT_EQ(bit_spec_set(spec, set[i], problems), 0);
-    EXPECT_EQ(bit_spec_normalise(spec, "/", problems), 0);
-    free(problems);
-    return spec;
-}
-#define SPEC(...) make((const char *const[]){__VA_ARGS__, NULL})
+/* Of 1000 steps. SPEC(...) adds assignments to it. */
+static const char *const base[] = {"schedule.steps=1000", "schedule.warmup_steps=100", NULL};
+#define SPEC(...) test_spec_of(base, (const char *const[]){__VA_ARGS__, NULL})
 
 #define WSD(decay)      "schedule.shape=WSD", "schedule.decay_steps=" decay
 #define CONSTANT(steps) "schedule.shape=CONSTANT", "schedule.steps=" steps
