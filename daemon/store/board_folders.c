@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/sys/config.h"
 #include "proto/err.h"
 #include "proto/log.h"
 
@@ -15,38 +16,37 @@ BIT_LOG_TOPIC("board_folders");
 #define PATH_ROOM (BIT_CONFIG_PATH_MAX + 2 * BIT_NAME_MAX + 64)
 
 /* The name first, so that the runs of a sweep sort together; the id distinguishes runs of the same name. */
-static void link_path(const struct bit_runner *r, char out[PATH_ROOM])
+static void link_path(const char *state, const struct bit_run *run, char out[PATH_ROOM])
 {
-    const char *name = r->run.spec->name, *id = r->run.id;
+    const char *name = run->spec->name, *id = run->id;
     const bool named = name != NULL && name[0] != '\0' && strcmp(name, id) != 0;
 
-    snprintf(out, PATH_ROOM, "%s/tensorboard/%.*s%s%s", r->env->config->state, BIT_NAME_MAX, named ? name : "",
-             named ? "-" : "", id);
+    snprintf(out, PATH_ROOM, "%s/tensorboard/%.*s%s%s", state, BIT_NAME_MAX, named ? name : "", named ? "-" : "", id);
 }
 
-static int make_link(const struct bit_runner *r)
+static int make_link(const char *state, const struct bit_run *run)
 {
     char path[PATH_ROOM], target[BIT_RUN_ID_MAX + 16], folder[PATH_ROOM];
 
-    snprintf(folder, sizeof folder, "%s/tensorboard", r->env->config->state);
+    snprintf(folder, sizeof folder, "%s/tensorboard", state);
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return bit_fail(-errno, "%s: %s", folder, strerror(errno));
-    link_path(r, path);
-    snprintf(target, sizeof target, "../runs/%s", r->run.id); /* relative, so that the state folder can be moved */
+    link_path(state, run, path);
+    snprintf(target, sizeof target, "../runs/%s", run->id); /* relative, so that the state folder can be moved */
     return symlink(target, path) < 0 && errno != EEXIST ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-void bit_board_folders_add(const struct bit_runner *r)
+void bit_board_folders_add(const char *state, const struct bit_run *run)
 {
-    if (make_link(r) < 0)
-        bit_warn("no name for TensorBoard", "run=%s text=%s", r->run.id, bit_fail_text());
+    if (make_link(state, run) < 0)
+        bit_warn("no name for TensorBoard", "run=%s text=%s", run->id, bit_fail_text());
 }
 
-void bit_board_folders_remove(const struct bit_runner *r)
+void bit_board_folders_remove(const char *state, const struct bit_run *run)
 {
     char path[PATH_ROOM];
 
-    link_path(r, path);
+    link_path(state, run, path);
     unlink(path);
 }
 

@@ -2,11 +2,11 @@
 #ifndef BIT_DAEMON_BOARD_FOLDERS_H
 #define BIT_DAEMON_BOARD_FOLDERS_H
 
-#include "daemon/store/runner.h"
+#include "daemon/run/run.h"
 
-/** Make the link of a run, "NAME-r7", unless it exists. Failures are only logged. */
-void bit_board_folders_add(const struct bit_runner *r);
-void bit_board_folders_remove(const struct bit_runner *r);
+/** Make the link of a run, "NAME-r7", unless it exists. `state` is the state folder. Failures are only logged. */
+void bit_board_folders_add(const char *state, const struct bit_run *run);
+void bit_board_folders_remove(const char *state, const struct bit_run *run);
 /** Remove the links of runs whose folders are gone. */
 void bit_board_folders_clean(const char *state);
 

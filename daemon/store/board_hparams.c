@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/sys/config.h"
 #include "proto/err.h"
 #include "proto/events.h"
 #include "proto/hparams.h"
@@ -127,16 +128,16 @@ static int put_all(FILE *f, struct hparams *h, const struct bit_run *run)
 }
 
 /* Via a temporary name, so that TensorBoard reads the old or the new file as a whole. */
-static int write_file(const struct bit_runner *r, struct hparams *h)
+static int write_file(const struct bit_run *run, const char *dir, struct hparams *h)
 {
     char path[BIT_CONFIG_PATH_MAX + 128], part[BIT_CONFIG_PATH_MAX + 128];
 
-    snprintf(path, sizeof path, "%s/" FILE_NAME, r->dir);
-    snprintf(part, sizeof part, "%s/.hparams.part", r->dir);
+    snprintf(path, sizeof path, "%s/" FILE_NAME, dir);
+    snprintf(part, sizeof part, "%s/.hparams.part", dir);
     FILE *f = fopen(part, "we");
     if (f == NULL)
         return bit_fail(-errno, "%s: %s", part, strerror(errno));
-    int err = put_all(f, h, &r->run);
+    int err = put_all(f, h, run);
     if (fclose(f) != 0 && err == 0)
         err = bit_fail(-errno, "%s: %s", part, strerror(errno));
     if (err == 0 && rename(part, path) < 0)
@@ -146,15 +147,15 @@ static int write_file(const struct bit_runner *r, struct hparams *h)
     return err;
 }
 
-static int write_hparams(const struct bit_runner *r)
+static int write_hparams(const struct bit_run *run, const char *dir)
 {
-    Bit__RunSpec *spec = bit_changes_effective(r->run.spec, &r->run.plan);
+    Bit__RunSpec *spec = bit_changes_effective(run->spec, &run->plan);
     struct hparams *h = calloc(1, sizeof *h);
     int err = spec == NULL || h == NULL ? bit_fail(-ENOMEM, "hyperparameters") : 0;
 
     if (err == 0) {
         take_spec(h, spec);
-        err = write_file(r, h);
+        err = write_file(run, dir, h);
     }
     free(h);
     bit_msg_free(spec);
@@ -177,8 +178,8 @@ static bool tells_more(const struct bit_run *run, const Bit__JournalRecord *reco
     }
 }
 
-void bit_board_hparams_note(const struct bit_runner *r, const Bit__JournalRecord *record)
+void bit_board_hparams_note(const struct bit_run *run, const char *dir, const Bit__JournalRecord *record)
 {
-    if (tells_more(&r->run, record) && write_hparams(r) < 0)
-        bit_warn("no hyperparameters", "run=%s text=%s", r->run.id, bit_fail_text());
+    if (tells_more(run, record) && write_hparams(run, dir) < 0)
+        bit_warn("no hyperparameters", "run=%s text=%s", run->id, bit_fail_text());
 }

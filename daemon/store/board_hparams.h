@@ -2,9 +2,9 @@
 #ifndef BIT_DAEMON_BOARD_HPARAMS_H
 #define BIT_DAEMON_BOARD_HPARAMS_H
 
-#include "daemon/store/runner.h"
+#include "daemon/run/run.h"
 
-/** After applying a record: rewrite the file if the record changes it. Failures are only logged. */
-void bit_board_hparams_note(const struct bit_runner *r, const Bit__JournalRecord *record);
+/** After applying a record: rewrite the file in the run's folder `dir` if the record changes it. Failures are only logged. */
+void bit_board_hparams_note(const struct bit_run *run, const char *dir, const Bit__JournalRecord *record);
 
 #endif

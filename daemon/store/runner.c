@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/store/board_hparams.h"
 #include "daemon/store/durable.h"
 #include "daemon/store/fork_place.h"
 #include "daemon/store/hook_facts.h"
@@ -349,7 +350,8 @@ static void applied(struct bit_runner *r, const Bit__JournalRecord *record)
     if (err < 0)
         bit_error("record not applied", "run=%s seq=%" PRIu64 " text=%s", r->run.id, record->seq, bit_fail_text());
     BIT_ASSERT(err == 0 || err == -ENOMEM);
-    bit_tensorboard_note(r, record);
+    bit_board_hparams_note(&r->run, r->dir, record);
+    bit_tensorboard_note(&r->tensorboard, &r->run, r->dir, record);
     bit_hook_facts_note(r, record);
     if (bit_run_ended(&r->run))
         bit_run_rest(&r->run);

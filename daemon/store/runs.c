@@ -69,7 +69,7 @@ void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r)
             runs->runner[kept++] = runs->runner[i];
     BIT_ASSERT(kept + 1 == runs->count);
     runs->count = kept;
-    bit_board_folders_remove(r);
+    bit_board_folders_remove(runs->env->config->state, &r->run);
     bit_runner_destroy(r);
 }
 
@@ -219,7 +219,7 @@ int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmit
         return err;
     }
     runs->next_number++;
-    bit_board_folders_add(r);
+    bit_board_folders_add(runs->env->config->state, &r->run);
     bit_info("submitted", "run=%s name=%s uid=%u", r->run.id, r->run.spec->name ? r->run.spec->name : r->run.id,
              asked->uid);
     *out = r;
@@ -259,7 +259,7 @@ static int load_one(struct bit_runs *runs, uint64_t number)
         return 0;
     }
     bit_checkpoint_retention_finish(r);
-    bit_board_folders_add(r);
+    bit_board_folders_add(runs->env->config->state, &r->run);
     return append_runner(runs, r);
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/store/board_hparams.h"
+#include "daemon/sys/config.h"
 #include "proto/err.h"
 #include "proto/events.h"
 #include "proto/log.h"
@@ -53,7 +53,7 @@ static void put(struct bit_tensorboard *board, const uint8_t *record, int bytes)
 }
 
 /* A new file for each launch: TensorBoard then drops what an earlier one wrote from this step on. */
-static struct bit_tensorboard *open_board(const struct bit_runner *r, double wall_s, uint64_t step)
+static struct bit_tensorboard *open_board(const struct bit_run *run, const char *dir, double wall_s, uint64_t step)
 {
     uint8_t record[RECORD_BYTES_MAX];
     char host[64] = "localhost";
@@ -62,8 +62,8 @@ static struct bit_tensorboard *open_board(const struct bit_runner *r, double wal
     if (board == NULL)
         return NULL;
     gethostname(host, sizeof host - 1);
-    snprintf(board->path, sizeof board->path, "%s/events.out.tfevents.%.0f.%s.%d.%" PRIu64, r->dir, wall_s, host,
-             getpid(), r->run.launch.epoch);
+    snprintf(board->path, sizeof board->path, "%s/events.out.tfevents.%.0f.%s.%d.%" PRIu64, dir, wall_s, host, getpid(),
+             run->launch.epoch);
     board->file = fopen(board->path, "ae");
     if (board->file == NULL)
         bit_warn("no scalars", "path=%s text=%s", board->path, strerror(errno));
@@ -149,25 +149,25 @@ static bool has_scalars(const Bit__JournalRecord *r)
            (r->what_case == BIT__JOURNAL_RECORD__WHAT_SCORED && r->scored->result != NULL);
 }
 
-void bit_tensorboard_note(struct bit_runner *r, const Bit__JournalRecord *record)
+void bit_tensorboard_note(struct bit_tensorboard **board, const struct bit_run *run, const char *dir,
+                          const Bit__JournalRecord *record)
 {
     double wall_s = (double)record->time_ns / 1e9;
     bool ready = record->what_case == BIT__JOURNAL_RECORD__WHAT_READY;
     bool scalars = has_scalars(record);
 
-    if (bit_run_ended(&r->run) || ready) {
-        bit_tensorboard_close(r->tensorboard);
-        r->tensorboard = NULL;
+    if (bit_run_ended(run) || ready) {
+        bit_tensorboard_close(*board);
+        *board = NULL;
     }
-    bit_board_hparams_note(r, record);
-    if ((ready || scalars) && r->tensorboard == NULL)
-        r->tensorboard = open_board(r, wall_s, r->run.step + (ready ? 1 : 0));
-    if (!scalars || r->tensorboard == NULL)
+    if ((ready || scalars) && *board == NULL)
+        *board = open_board(run, dir, wall_s, run->step + (ready ? 1 : 0));
+    if (!scalars || *board == NULL)
         return;
     if (record->what_case == BIT__JOURNAL_RECORD__WHAT_STEP)
-        note_step(r->tensorboard, wall_s, record->step);
+        note_step(*board, wall_s, record->step);
     else if (record->what_case == BIT__JOURNAL_RECORD__WHAT_EVALUATED)
-        note_evaluation(r->tensorboard, wall_s, record->evaluated);
+        note_evaluation(*board, wall_s, record->evaluated);
     else
-        note_task(r->tensorboard, wall_s, record->scored->result);
+        note_task(*board, wall_s, record->scored->result);
 }
