@@ -11,6 +11,7 @@
 #include "daemon/launch/launch.h"
 #include "daemon/launch/slurm_job.h"
 #include "daemon/launch/squeue.h"
+#include "daemon/store/queue.h"
 #include "daemon/store/sweep_life.h"
 #include "daemon/sys/argv.h"
 #include "daemon/sys/child_run.h"
@@ -99,7 +100,7 @@ static void on_asked(void *arg, const struct bit_child_output *r)
 
 static bool has_work(const struct bit_daemon *d)
 {
-    return bit_runs_have_work(&d->runs) || bit_sweep_life_has_work(&d->sweeps);
+    return bit_queue_has_work(&d->runs) || bit_sweep_life_has_work(&d->sweeps);
 }
 
 static bool should_requeue(const struct bit_batch *b)

@@ -19,8 +19,10 @@
 #include "daemon/job/control.h"
 #include "daemon/job/life.h"
 #include "daemon/launch/launchable.h"
+#include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/durable.h"
 #include "daemon/store/queue.h"
+#include "daemon/store/removal.h"
 #include "daemon/store/sweep_life.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/fileio.h"
@@ -404,6 +406,8 @@ int bit_daemon_init(struct bit_daemon *d)
         err = bit_sweeps_load(&d->sweeps);
     if (err < 0)
         return err;
+    bit_checkpoint_retention_finish(&d->runs);
+    bit_removal_resume(&d->runs);
     err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_admit_link_ops, &d->jobs);
     if (err == 0 && d->config.listen[0] != '\0')
         err = listen_tcp(d);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "daemon/launch/slurm_job.h"
+#include "daemon/store/stored_run.h"
 #include "daemon/sys/config.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
@@ -96,7 +97,7 @@ static bool is_of(const char *state, uint64_t number, const Bit__RunSpec *spec)
     Bit__RunSpec *kept = NULL;
 
     snprintf(dir, sizeof dir, "%s/runs/r%" PRIu64, state, number);
-    const bool same = bit_runner_read_spec(dir, &kept) == 0 && is_same(kept, spec);
+    const bool same = bit_stored_run_spec(dir, &kept) == 0 && is_same(kept, spec);
     bit_msg_free(kept);
     return same;
 }

@@ -4,7 +4,7 @@
 
 #include "daemon/run/run.h"
 
-/** After applying a record: rewrite the file in the run's folder `dir` if the record changes it. Failures are only logged. */
+/** After applying a record: rewrite the file in the folder `dir` if the record changes it. Failures are only logged. */
 void bit_board_hparams_note(const struct bit_run *run, const char *dir, const Bit__JournalRecord *record);
 
 #endif

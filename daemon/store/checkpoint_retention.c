@@ -9,6 +9,7 @@
 
 #include "daemon/store/beginnings.h"
 #include "daemon/store/forks.h"
+#include "daemon/store/runs.h"
 #include "daemon/store/sweep_waits.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
@@ -99,7 +100,7 @@ static bool is_left(const struct bit_runner *r, const char *name)
     return length > suffix && strcmp(name + length - suffix, LEAVING) == 0;
 }
 
-void bit_checkpoint_retention_finish(struct bit_runner *r)
+static void finish_removals(struct bit_runner *r)
 {
     char *folder = r->corrupt ? NULL : bit_runner_path(r, "checkpoints"), *path;
     DIR *dir = folder == NULL ? NULL : opendir(folder);
@@ -110,6 +111,12 @@ void bit_checkpoint_retention_finish(struct bit_runner *r)
     if (dir != NULL)
         closedir(dir);
     free(folder);
+}
+
+void bit_checkpoint_retention_finish(const struct bit_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        finish_removals(runs->runner[i]);
 }
 
 int bit_checkpoint_retention_remove(struct bit_runner *r, const char *name, char *request_id, uint32_t uid)

@@ -6,6 +6,8 @@
 
 #include "daemon/store/runner.h"
 
+struct bit_runs;
+
 /**
  * Whether a checkpoint is kept: if it is pinned, among the last keep_last (at least one), at a multiple of keep_every,
  * at a step of checkpoint.at, or the one before the switch. Pure. index is into run->checkpoints.list.
@@ -18,9 +20,9 @@ int bit_checkpoint_retention_remove(struct bit_runner *r, const char *name, char
 /** Remove the folder of a checkpoint that is no longer in the journal; the thread pool removes its files. */
 void bit_checkpoint_retention_drop(struct bit_runner *r, const char *name);
 /**
- * Finish removals that an earlier bitd began; for a run that has ended, also remove incomplete checkpoints, since no
- * launch will do it.
+ * When bitd starts: finish removals that an earlier bitd began; for runs that have ended, also remove incomplete
+ * checkpoints, since no launch will do it.
  */
-void bit_checkpoint_retention_finish(struct bit_runner *r);
+void bit_checkpoint_retention_finish(const struct bit_runs *runs);
 
 #endif

@@ -10,6 +10,7 @@
 #include "daemon/run/fork_peer.h"
 #include "daemon/store/journal.h"
 #include "daemon/store/runner.h"
+#include "daemon/store/stored_run.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
@@ -264,7 +265,7 @@ static int look_at_journal(struct bit_fork_origin *o)
     if (r.fact == NULL)
         return bit_fail(-ENOMEM, "the steps of %s", o->run);
     snprintf(path, sizeof path, "%s/journal", o->dir);
-    int err = bit_runner_begin(o->dir, o->number, &r.run);
+    int err = bit_stored_run_begin(o->dir, o->number, &r.run);
     if (err == 0) {
         err = bit_journal_replay(path, o->journal_bytes, visit, &r);
         if (err == 0)

@@ -14,13 +14,8 @@
 #include "daemon/store/runner.h"
 #include "daemon/sys/fileio.h"
 #include "proto/err.h"
-#include "proto/log.h"
-#include "proto/wire/msg.h"
 
-BIT_LOG_TOPIC("fork_place");
-
-#define FACTS_BYTES_MAX (4u << 20)
-#define DATA_BYTES_MAX  (16u << 20)
+#define DATA_BYTES_MAX (16u << 20)
 
 static int link_file(const char *from, const char *to, const char *name)
 {
@@ -111,24 +106,4 @@ int bit_fork_place(const struct bit_fork_origin *o, struct bit_runner *fork)
     if (err == 0 && o->same_data)
         err = copy_data_facts(o, fork);
     return err == 0 ? bit_fork_peer_take(&fork->run, o->facts) : err;
-}
-
-int bit_fork_place_load(const char *dir, struct bit_run *run)
-{
-    char path[PATH_MAX];
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-    ProtobufCMessage *msg = NULL;
-
-    snprintf(path, sizeof path, "%s/fork.pb", dir);
-    int err = bit_file_read(path, FACTS_BYTES_MAX, &buf, &bytes);
-    if (err == 0)
-        err = bit_msg_decode_as(&bit__fork_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &msg);
-    if (err == 0)
-        err = bit_fork_peer_take(run, (const Bit__ForkFacts *)msg);
-    if (err < 0 && err != -ENOENT) /* the run goes on without a comparison */
-        bit_warn("not read", "path=%s text=%s", path, bit_fail_text());
-    bit_msg_free(msg);
-    free(buf);
-    return err == -ENOMEM ? err : 0;
 }

@@ -2,8 +2,6 @@
 #ifndef BIT_DAEMON_FORK_PLACE_H
 #define BIT_DAEMON_FORK_PLACE_H
 
-#include "daemon/run/run.h"
-
 struct bit_fork_origin;
 struct bit_runner;
 
@@ -14,7 +12,5 @@ struct bit_runner;
  * Errors      -errno; if the file system has no hard links, the text says so
  */
 int bit_fork_place(const struct bit_fork_origin *o, struct bit_runner *fork);
-/** Before a run's first record: read fork.pb of its folder, if there is one, into the run. From any thread. -ENOMEM. */
-int bit_fork_place_load(const char *dir, struct bit_run *run);
 
 #endif

@@ -173,3 +173,14 @@ unsigned bit_queue_position(const struct bit_runs *runs, const struct bit_runner
     }
     return position;
 }
+
+bool bit_queue_has_work(const struct bit_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct bit_runner *r = runs->runner[i];
+        if (!r->corrupt && !bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__PAUSED &&
+            !bit_runner_is_withheld(r) && !bit_queue_waits(r)) /* those that it waits for have work, or it has none */
+            return true;
+    }
+    return false;
+}

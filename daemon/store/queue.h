@@ -24,5 +24,10 @@ size_t bit_queue_after(const struct bit_runner *r, char **out);
 void bit_queue_describe(const struct bit_runner *r, char *out, size_t bytes);
 /** Whether it waits for a run to complete that ended otherwise; out says which. false if r has begun. */
 bool bit_queue_is_hopeless(const struct bit_runner *r, char *out, size_t bytes);
+/**
+ * Whether any run has not ended and waits neither for a resume, nor for another bitd to launch it, nor for runs that do
+ * so.
+ */
+bool bit_queue_has_work(const struct bit_runs *runs);
 
 #endif

@@ -11,9 +11,9 @@
 
 #include "daemon/store/board_hparams.h"
 #include "daemon/store/durable.h"
-#include "daemon/store/fork_place.h"
 #include "daemon/store/hook_facts.h"
 #include "daemon/store/runs.h"
+#include "daemon/store/stored_run.h"
 #include "daemon/store/tensorboard.h"
 #include "daemon/sys/fileio.h"
 #include "daemon/sys/walltime.h"
@@ -21,7 +21,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/spec/spec.h"
+#include "proto/text/text.h"
 #include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("run");
@@ -190,74 +190,6 @@ int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec
     return 0;
 }
 
-/* It was checked at submission, but the file may be from somebody else or from another version. */
-static int check_spec(Bit__RunSpec *spec, const char *path)
-{
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-    int err = problems == NULL ? bit_fail(-ENOMEM, "%s", path) : bit_spec_normalise(spec, "/", problems);
-
-    if (err >= 0)
-        err = bit_spec_validate(spec, problems);
-    if (err < 0 && problems != NULL && problems->count > 0)
-        bit_fail(BIT_ECORRUPT, "%s: %s: %s", path, problems->item[0].field, problems->item[0].text);
-    free(problems);
-    return err < 0 ? (err == -ENOMEM ? err : BIT_ECORRUPT) : 0;
-}
-
-int bit_runner_read_spec(const char *dir, Bit__RunSpec **out)
-{
-    char path[BIT_CONFIG_PATH_MAX + 64];
-
-    snprintf(path, sizeof path, "%s/spec.pb", dir);
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-    ProtobufCMessage *msg = NULL;
-    int err = bit_file_read(path, BIT_SPEC_BYTES_MAX, &buf, &bytes);
-    if (err == 0)
-        err = bit_msg_decode_as(&bit__run_spec__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &msg);
-    free(buf);
-    if (err == 0)
-        err = check_spec((Bit__RunSpec *)msg, path);
-    if (err == 0)
-        *out = (Bit__RunSpec *)msg;
-    else
-        bit_msg_free(msg);
-    return err;
-}
-
-static int replay_visit(void *arg, const Bit__JournalRecord *record)
-{
-    return bit_run_apply(arg, record);
-}
-
-int bit_runner_begin(const char *dir, uint64_t number, struct bit_run *out)
-{
-    Bit__RunSpec *spec = NULL;
-    int err = bit_runner_read_spec(dir, &spec);
-
-    if (err < 0)
-        return err;
-    bit_run_init(out, number, spec);
-    err = bit_fork_place_load(dir, out);
-    if (err < 0)
-        bit_run_finish(out);
-    return err;
-}
-
-int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, struct bit_run *out)
-{
-    char path[BIT_CONFIG_PATH_MAX + 64];
-    int err = bit_runner_begin(dir, number, out);
-
-    if (err < 0)
-        return err;
-    snprintf(path, sizeof path, "%s/journal", dir);
-    err = bit_journal_replay(path, journal_bytes, replay_visit, out);
-    if (err < 0)
-        bit_run_finish(out);
-    return err;
-}
-
 /* A shortage of the machine is not the run's fault: bitd must be restarted when there is more. */
 static bool is_shortage(int err)
 {
@@ -294,14 +226,14 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
     Bit__RunSpec *spec = NULL;
 
     snprintf(dir, sizeof dir, "%s/runs/r%" PRIu64, runs->env->config->state, number);
-    int err = bit_runner_read_spec(dir, &spec);
+    int err = bit_stored_run_spec(dir, &spec);
 
     if (err < 0)
         return err;
     struct bit_runner *r = new_runner(runs, number, spec);
     if (r == NULL)
         return bit_fail(-ENOMEM, "run r%" PRIu64, number);
-    err = bit_fork_place_load(dir, &r->run);
+    err = bit_stored_run_fork(dir, &r->run);
     if (err == 0)
         err = open_journal(r);
     if (err == 0)

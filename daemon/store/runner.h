@@ -68,16 +68,6 @@ int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec
  * Errors: -errno, -ENOMEM; BIT_ECORRUPT if its specification cannot be read.
  */
 int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out);
-/**
- * The run of this folder before its first record: its specification and, for a fork, its parent's steps. `out` is
- * uninitialised (bit_run_finish). From any thread. Errors: as bit_runner_load.
- */
-int bit_runner_begin(const char *dir, uint64_t number, struct bit_run *out);
-/**
- * The run of this folder after the first journal_bytes bytes of its journal, with the results of its steps. `out` is
- * uninitialised (bit_run_finish). From any thread. Errors: as bit_runner_load.
- */
-int bit_runner_replay(const char *dir, uint64_t number, uint64_t journal_bytes, struct bit_run *out);
 /** Freed once the loop has closed its handle and a sync in progress has ended. It must have no job. */
 void bit_runner_destroy(struct bit_runner *r);
 
@@ -116,8 +106,6 @@ void bit_runner_changed(struct bit_runner *r);
 /** Stop the run until the disk accepts its records. */
 void bit_runner_block(struct bit_runner *r, const char *why);
 
-/** Read spec.pb in folder `dir`; fields that later versions added are set. Errors: -errno; BIT_ECORRUPT. */
-int bit_runner_read_spec(const char *dir, Bit__RunSpec **out);
 /** A path below the run's folder, heap; NULL: no memory. */
 char *bit_runner_path(const struct bit_runner *r, const char *rest);
 

@@ -5,26 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <uv.h>
 
 #include "daemon/store/board_folders.h"
-#include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/folders.h"
-#include "daemon/store/fork_origin.h"
-#include "daemon/store/fork_place.h"
-#include "daemon/store/queue.h"
-#include "daemon/store/removal.h"
 #include "daemon/store/run_numbers.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
-#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("runs");
-
-#define FACTS_BYTES_MAX (16u << 20)
 
 void bit_runs_init(struct bit_runs *runs, const struct bit_env *env, const struct bit_runner_ops *ops, void *owner)
 {
@@ -46,7 +37,7 @@ void bit_runs_finish(struct bit_runs *runs)
     runs->count = runs->capacity = 0;
 }
 
-static int append_runner(struct bit_runs *runs, struct bit_runner *r)
+int bit_runs_append(struct bit_runs *runs, struct bit_runner *r)
 {
     if (runs->count == runs->capacity) {
         size_t capacity = runs->capacity ? 2 * runs->capacity : 16;
@@ -100,49 +91,12 @@ uint32_t bit_runs_slots_taken(const struct bit_runs *runs)
     return taken;
 }
 
-bool bit_runs_have_work(const struct bit_runs *runs)
-{
-    for (size_t i = 0; i < runs->count; i++) {
-        const struct bit_runner *r = runs->runner[i];
-        if (!r->corrupt && !bit_run_ended(&r->run) && r->run.state != BIT__RUN_STATE__PAUSED &&
-            !bit_runner_is_withheld(r) && !bit_queue_waits(r)) /* those that it waits for have work, or it has none */
-            return true;
-    }
-    return false;
-}
-
 void bit_runs_schedule(struct bit_runs *runs)
 {
     runs->ops->schedule(runs->owner);
 }
 
-/* ---- a new run */
-
-/* Every bitd has ids such as r3; this identity is unique. */
-static int draw_identity(char out[BIT_RUN_IDENTITY + 1])
-{
-    uint8_t random[BIT_RUN_IDENTITY / 2];
-
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        return bit_fail(-errno, "the identity of a run: getrandom");
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(out + 2 * i, 3, "%02x", random[i]);
-    return 0;
-}
-
-static int record_submitted(struct bit_runner *r, const Bit__RunSubmitted *asked, const struct bit_fork_origin *fork)
-{
-    char identity[BIT_RUN_IDENTITY + 1];
-    Bit__RunSubmitted m = *asked;
-    int err = draw_identity(identity);
-
-    if (err < 0)
-        return err;
-    m.identity = identity;
-    m.run = r->run.id;
-    m.fork = fork != NULL ? (Bit__ForkOrigin *)(uintptr_t)&fork->m : NULL;
-    return bit_try_record(r, SUBMITTED, submitted, &m);
-}
+/* ---- how many there may be */
 
 int bit_runs_check_user(const struct bit_runs *runs, uint32_t uid)
 {
@@ -166,64 +120,6 @@ int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid)
     if (err == 0 && runs->count >= BIT_RUNS_MAX)
         err = bit_fail(BIT_EBUSY, "%d runs are kept, and no more: `bitctl prune` removes old ones", BIT_RUNS_MAX);
     return err;
-}
-
-static int copy_fact(const char *from, const char *to, const char *name)
-{
-    char old[BIT_CONFIG_PATH_MAX + 64], new[BIT_CONFIG_PATH_MAX + 64];
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-
-    snprintf(old, sizeof old, "%s/%s", from, name);
-    snprintf(new, sizeof new, "%s/%s", to, name);
-    int err = bit_file_read(old, FACTS_BYTES_MAX, &buf, &bytes);
-    if (err == 0)
-        err = bit_file_write(new, buf, bytes);
-    free(buf);
-    return err == -ENOENT ? 0 : err;
-}
-
-static int copy_facts(const char *from, const struct bit_runner *r)
-{
-    int err = copy_fact(from, r->dir, "data.pb");
-
-    return err == 0 ? copy_fact(from, r->dir, "init.pb") : err;
-}
-
-int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmitted *asked,
-                 const struct bit_fork_origin *fork, const char *facts, struct bit_runner **out)
-{
-    struct bit_runner *r = NULL;
-    int err = bit_runs_check_room(runs, asked->uid); /* again: others may have been checked at the same time */
-
-    if (err < 0) {
-        bit_msg_free(spec);
-        return err;
-    }
-    err = bit_runner_create(runs, runs->next_number, spec, &r);
-    if (err < 0)
-        return err;
-    if (fork != NULL)
-        err = bit_fork_place(fork, r);
-    if (err == 0 && facts != NULL)
-        err = copy_facts(facts, r);
-    if (err == 0)
-        err = record_submitted(r, asked, fork);
-    if (err == 0) /* before the number is reported */
-        err = bit_run_numbers_keep(runs->env->config->state, runs->next_number);
-    if (err == 0)
-        err = append_runner(runs, r);
-    if (err < 0) {
-        bit_dir_remove(r->dir);
-        bit_runner_destroy(r);
-        return err;
-    }
-    runs->next_number++;
-    bit_board_folders_add(runs->env->config->state, &r->run);
-    bit_info("submitted", "run=%s name=%s uid=%u", r->run.id, r->run.spec->name ? r->run.spec->name : r->run.id,
-             asked->uid);
-    *out = r;
-    return 0;
 }
 
 /* ---- when bitd starts */
@@ -258,9 +154,8 @@ static int load_one(struct bit_runs *runs, uint64_t number)
         bit_runner_destroy(r);
         return 0;
     }
-    bit_checkpoint_retention_finish(r);
     bit_board_folders_add(runs->env->config->state, &r->run);
-    return append_runner(runs, r);
+    return bit_runs_append(runs, r);
 }
 
 int bit_runs_load(struct bit_runs *runs)
@@ -278,8 +173,6 @@ int bit_runs_load(struct bit_runs *runs)
     free(numbers);
     if (err == 0)
         err = load_numbers(runs);
-    if (err == 0)
-        bit_removal_resume(runs);
     if (err == 0)
         bit_info("replayed", "runs=%zu ms=%.1f", runs->count, (double)(uv_hrtime() - begun) / 1e6);
     return err;

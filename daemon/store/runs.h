@@ -9,7 +9,6 @@
 #include "daemon/store/runner.h"
 #include "daemon/sys/env.h"
 
-struct bit_fork_origin;
 struct bit_sweeps;
 
 #define BIT_RUNS_REMOVED_MAX 128 /* removals remembered, for clients that ask again */
@@ -44,15 +43,8 @@ struct bit_runner *bit_runs_find_request(const struct bit_runs *runs, const char
 int bit_runs_check_user(const struct bit_runs *runs, uint32_t uid);
 /** Whether a run of this user may be added. Errors: BIT_EBUSY naming the limit. */
 int bit_runs_check_room(const struct bit_runs *runs, uint32_t uid);
-/**
- * Make a run: its folder, spec.pb and journal with a first record. Takes ownership of spec in every case.
- * asked       its first record, without run, identity and fork, which are filled in here
- * fork        where it begins, if it is a fork; else NULL
- * facts       a folder that may hold data.pb and init.pb of files checked for it; they are copied. Or NULL
- * Errors      BIT_EBUSY if there are too many runs; -errno; the folder is removed then
- */
-int bit_runs_add(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmitted *asked,
-                 const struct bit_fork_origin *fork, const char *facts, struct bit_runner **out);
+/** Put a run into the table, which owns it from then on; its number is the highest. Errors: -ENOMEM. */
+int bit_runs_append(struct bit_runs *runs, struct bit_runner *r);
 /** Remove a run without a job from the table, and free it. */
 void bit_runs_drop(struct bit_runs *runs, struct bit_runner *r);
 /** A run was queued or gave its slot back: start what may start. */
@@ -60,10 +52,5 @@ void bit_runs_schedule(struct bit_runs *runs);
 
 /** The number of runs that have a job. */
 uint32_t bit_runs_slots_taken(const struct bit_runs *runs);
-/**
- * Whether any run has not ended and waits neither for a resume, nor for another bitd to launch it, nor for runs that do
- * so.
- */
-bool bit_runs_have_work(const struct bit_runs *runs);
 
 #endif

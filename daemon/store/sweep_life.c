@@ -7,6 +7,7 @@
 
 #include "daemon/store/bad_checkpoints.h"
 #include "daemon/store/fork_origin.h"
+#include "daemon/store/new_run.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/sweep_parents.h"
 #include "proto/check.h"
@@ -98,7 +99,7 @@ static int add(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch, co
     asked.has_branch = true;
     asked.branch = (uint32_t)branch;
     asked.label = s->plan->branch[branch]->label;
-    int err = bit_runs_add(sweeps->runs, spec, &asked, origin, origin == NULL ? s->dir : NULL, &r);
+    int err = bit_new_run_make(sweeps->runs, spec, &asked, origin, origin == NULL ? s->dir : NULL, &r);
     if (err < 0) {
         free(id);
         return err;

@@ -13,6 +13,7 @@
 #include "daemon/store/checkpoint_retention.h"
 #include "daemon/store/claim.h"
 #include "daemon/store/runs.h"
+#include "daemon/store/stored_run.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
@@ -248,7 +249,7 @@ static void look(struct bit_user_task *task)
     struct bit_resumption *s = task->data;
 
     if (s->ended)
-        s->err = bit_runner_replay(s->dir, s->number, s->journal_bytes, &s->replayed);
+        s->err = bit_stored_run_replay(s->dir, s->number, s->journal_bytes, &s->replayed);
     s->has_replayed = s->ended && s->err == 0;
     if (s->err == 0)
         s->err = find_checkpoint(s);

@@ -4,6 +4,7 @@
 #include "daemon/client/submit/submission.h"
 #include "daemon/store/beginnings.h"
 #include "daemon/store/init_from.h"
+#include "daemon/store/new_run.h"
 #include "daemon/store/runs.h"
 #include "proto/check.h"
 #include "proto/dryrun/dry_reply.h"
@@ -58,7 +59,7 @@ static int add_run(struct bit_submission *s, Bit__RunSpec *spec, struct bit_runn
     asked.priority = s->priority;
     asked.after = s->after.item;
     asked.n_after = s->after.count;
-    return bit_runs_add(s->runs, spec, &asked, s->fork, NULL, out);
+    return bit_new_run_make(s->runs, spec, &asked, s->fork, NULL, out);
 }
 
 void bit_submission_answer_run(struct bit_submission *s)
