@@ -12,7 +12,7 @@
 #include "daemon/launch/slurm_job.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/store/queue.h"
-#include "daemon/store/sweep_life.h"
+#include "daemon/store/sweeps/sweep_life.h"
 #include "daemon/sys/argv.h"
 #include "daemon/sys/child_run.h"
 #include "proto/err.h"

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "daemon/launch/slurm_job.h"
-#include "daemon/store/stored_run.h"
+#include "daemon/store/runs/stored_run.h"
 #include "daemon/sys/config.h"
 #include "daemon/sys/fileio.h"
 #include "proto/check.h"

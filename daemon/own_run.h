@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/store/runs.h"
-#include "daemon/store/sweeps.h"
+#include "daemon/store/runs/runs.h"
+#include "daemon/store/sweeps/sweeps.h"
 #include "proto/limits.h"
 
 struct bit_own_run {

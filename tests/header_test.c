@@ -20,13 +20,22 @@
  * What the files of each folder may include: headers that lie directly in one of the listed folders, or a listed
  * header. The lists are built from the lowest layer up.
  */
-#define BASE   "proto", "config.h"
-#define SPEC   "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", BASE
-#define PROTO  "proto/dryrun", SPEC
-#define RUN    "daemon/run", "daemon/sys", PROTO
-#define STORE  "daemon/store", RUN
-#define LINK   "daemon/link", "daemon/sys", PROTO
-#define FEED   "daemon/feed", "daemon/link/payload.h", "daemon/run/task_orders.h", "daemon/sys", PROTO
+#define BASE  "proto", "config.h"
+#define SPEC  "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", BASE
+#define PROTO "proto/dryrun", SPEC
+#define RUN   "daemon/run", "daemon/sys", PROTO
+#define LINK  "daemon/link", "daemon/sys", PROTO
+#define FEED  "daemon/feed", "daemon/link/payload.h", "daemon/run/task_orders.h", "daemon/sys", PROTO
+/* The layers of what is on disk. */
+#define JOURNAL     "daemon/store/journal", "daemon/sys", PROTO
+#define BOARD       "daemon/store/board", RUN
+#define RUNS        "daemon/store/runs", "daemon/store/journal", BOARD
+#define CHECKPOINTS "daemon/store/checkpoints", RUNS
+#define NEW_RUNS    "daemon/store/new_runs", CHECKPOINTS
+#define SWEEPS      "daemon/store/sweeps", NEW_RUNS
+#define RETENTION   "daemon/store/retention", SWEEPS
+#define STORE       "daemon/store", RETENTION
+/* From a launch up to a job. */
 #define LAUNCH "daemon/launch", STORE
 #define JOB    "daemon/job", "daemon/feed", "daemon/link", LAUNCH
 /* The layers of the client side: from the connection up to the requests. */
@@ -55,7 +64,7 @@
 
 static const struct folder {
     const char *name;
-    const char *may_include[24];
+    const char *may_include[40];
     const char *libraries[4]; /* guarded libraries whose headers it may include */
 } folders[] = {
     {"proto", {BASE}, {NULL}},
@@ -89,7 +98,14 @@ static const struct folder {
     {"daemon/launch", {LAUNCH}, {"uv"}},
     {"daemon/feed", {FEED}, {NULL}},
     {"daemon/link", {LINK}, {"uv"}},
-    {"daemon/store", {STORE}, {"uv"}},
+    {"daemon/store", {STORE}, {NULL}},
+    {"daemon/store/retention", {RETENTION}, {"uv"}},
+    {"daemon/store/sweeps", {SWEEPS}, {"uv"}},
+    {"daemon/store/new_runs", {NEW_RUNS}, {NULL}},
+    {"daemon/store/checkpoints", {CHECKPOINTS}, {"uv"}},
+    {"daemon/store/runs", {RUNS}, {"uv"}},
+    {"daemon/store/board", {BOARD}, {NULL}},
+    {"daemon/store/journal", {JOURNAL}, {NULL}},
     {"daemon/run", {RUN}, {NULL}},
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
     {"ctl", {"ctl/spec", "ctl/verbs", CLI}, {NULL}},

@@ -11,7 +11,7 @@
 #include "daemon/client/stream/stream.h"
 #include "daemon/client/submit/submit.h"
 #include "daemon/client/sweep/sweep_change.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "daemon/sys/activate.h"
 #include "proto/err.h"
 #include "proto/limits.h"

@@ -12,7 +12,7 @@
 #include "daemon/job/nodes.h"
 #include "daemon/job/orders.h"
 #include "daemon/job/reports.h"
-#include "daemon/store/init_from.h"
+#include "daemon/store/checkpoints/init_from.h"
 #include "daemon/store/known_products.h"
 #include "proto/err.h"
 #include "proto/format.h"

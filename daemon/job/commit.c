@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "daemon/sys/fileio.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"

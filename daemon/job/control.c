@@ -3,7 +3,7 @@
 #include "daemon/job/done.h"
 #include "daemon/job/job.h"
 #include "daemon/job/orders.h"
-#include "daemon/store/durable.h"
+#include "daemon/store/runs/durable.h"
 #include "proto/check.h"
 #include "proto/format.h"
 #include "proto/log.h"

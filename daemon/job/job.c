@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/store/partials.h"
+#include "daemon/store/checkpoints/partials.h"
 #include "daemon/sys/proc.h"
 #include "daemon/sys/reap.h"
 #include "proto/check.h"

@@ -28,8 +28,8 @@
 #include "daemon/run/guard.h"
 #include "daemon/run/order_sequence.h"
 #include "daemon/run/tally.h"
-#include "daemon/store/runner.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/runner.h"
+#include "daemon/store/runs/runs.h"
 #include "daemon/sys/proc.h"
 
 struct bit_job;

@@ -9,7 +9,7 @@
 #include "daemon/job/job.h"
 #include "daemon/job/nodes.h"
 #include "daemon/launch/launch_secret.h"
-#include "daemon/store/checkpoint_search.h"
+#include "daemon/store/checkpoints/checkpoint_search.h"
 #include "daemon/sys/allow.h"
 #include "daemon/sys/proc.h"
 #include "daemon/sys/reap.h"

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "daemon/launch/places.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "daemon/sys/argv.h"
 #include "daemon/sys/config.h"
 

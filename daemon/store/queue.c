@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "daemon/run/after.h"
-#include "daemon/store/runs.h"
-#include "daemon/store/sweeps.h"
+#include "daemon/store/runs/runs.h"
+#include "daemon/store/sweeps/sweeps.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/store/journal.h"
+#include "daemon/store/journal/journal.h"
 #include "daemon/sys/fileio.h"
 #include "proto/err.h"
 #include "proto/text/json.h"

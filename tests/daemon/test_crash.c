@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/store/journal.h"
+#include "daemon/store/journal/journal.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/store/journal.h"
+#include "daemon/store/journal/journal.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/store/journal.h"
+#include "daemon/store/journal/journal.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/crc32c.h"

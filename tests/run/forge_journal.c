@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/store/journal.h"
+#include "daemon/store/journal/journal.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/forks.h"
-#include "daemon/store/init_from.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/checkpoints/init_from.h"
+#include "daemon/store/retention/forks.h"
+#include "daemon/store/runs/runs.h"
 #include "proto/err.h"
 #include "proto/format.h"
 

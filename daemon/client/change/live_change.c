@@ -10,7 +10,7 @@
 #include "daemon/job/job.h"
 #include "daemon/run/live_changes.h"
 #include "daemon/run/live_short.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

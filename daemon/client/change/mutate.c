@@ -10,7 +10,7 @@
 #include "daemon/client/query/wait.h"
 #include "daemon/job/control.h"
 #include "daemon/job/job.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"

@@ -7,7 +7,7 @@
 
 #include "daemon/client/connection/access.h"
 #include "daemon/client/connection/client.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 
 /** Who asked for what; request_id and verb are borrowed. */
 Bit__Mutation bit_mutate_mutation(const struct bit_client *c, const char *verb, char *request_id);

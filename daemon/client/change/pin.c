@@ -5,9 +5,9 @@
 
 #include "daemon/client/change/depends.h"
 #include "daemon/client/change/mutate.h"
-#include "daemon/store/checkpoint_retention.h"
-#include "daemon/store/runner.h"
-#include "daemon/store/sweep_waits.h"
+#include "daemon/store/retention/checkpoint_retention.h"
+#include "daemon/store/retention/sweep_waits.h"
+#include "daemon/store/runs/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

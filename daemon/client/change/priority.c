@@ -4,7 +4,7 @@
 
 #include "daemon/client/change/mutate.h"
 #include "daemon/store/queue.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "daemon/client/change/mutate.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "proto/err.h"
 #include "proto/format.h"
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/client/connection/client.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "daemon/client/connection/client.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 
 #define BIT_DOCTOR_FINDINGS_MAX 12
 

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 #include "daemon/client/connection/run_names.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/runs.h"
 #include "daemon/sys/loop_latency.h"
 #include "daemon/sys/walltime.h"
 #include "proto/check.h"

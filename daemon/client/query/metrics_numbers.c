@@ -2,7 +2,7 @@
 
 #include "daemon/client/query/metrics.h"
 #include "daemon/job/job.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/runs.h"
 #include "daemon/sys/walltime.h"
 
 enum number {

@@ -6,7 +6,7 @@
 
 #include "daemon/client/query/status.h"
 #include "daemon/run/changes.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"

@@ -9,7 +9,7 @@
 #include "daemon/run/fork_peer.h"
 #include "daemon/run/task_progress.h"
 #include "daemon/store/queue.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 
 #define BIT_STATUS_POINTS_MAX 1024
 

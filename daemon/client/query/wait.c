@@ -7,7 +7,7 @@
 #include "daemon/client/connection/run_names.h"
 #include "daemon/client/query/resume_text.h"
 #include "daemon/client/query/status.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

@@ -12,7 +12,7 @@
 #include "daemon/client/connection/run_names.h"
 #include "daemon/client/connection/stream_queue.h"
 #include "daemon/client/stream/stream_portion.h"
-#include "daemon/store/runner.h"
+#include "daemon/store/runs/runner.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

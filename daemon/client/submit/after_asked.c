@@ -5,8 +5,8 @@
 #include "daemon/client/connection/access.h"
 #include "daemon/client/connection/run_names.h"
 #include "daemon/run/after.h"
-#include "daemon/store/runner.h"
-#include "daemon/store/sweeps.h"
+#include "daemon/store/runs/runner.h"
+#include "daemon/store/sweeps/sweeps.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 

@@ -3,8 +3,8 @@
  * user of its own, who may be allowed more than the submitter. So the submitter's bitctl opens each file itself and
  * sends the descriptor (SCM_RIGHTS); bitd notes the file's device and inode and closes it. What bitd then opens at the
  * same path must be that file, at the submission and at every launch (daemon/feed/file_identity.h,
- * daemon/store/init_from.h): if the path names another file by then, the run ends. This applies to token files, to the
- * dataset.json beside them, which may be missing, and to model.init_from.
+ * daemon/store/checkpoints/init_from.h): if the path names another file by then, the run ends. This applies to token
+ * files, to the dataset.json beside them, which may be missing, and to model.init_from.
  *
  *     bitd   ──── ProveCall{first, count} ────►  bitctl    files by their place in the specification
  *            ◄── ProveAnswer{first, error[]} ──            (bit_spec_shown_path), so that bitd cannot ask for

@@ -5,9 +5,9 @@
 
 #include "daemon/client/submit/proof.h"
 #include "daemon/feed/feed.h"
-#include "daemon/store/beginnings.h"
-#include "daemon/store/fork_origin.h"
-#include "daemon/store/init_from.h"
+#include "daemon/store/checkpoints/init_from.h"
+#include "daemon/store/new_runs/fork_origin.h"
+#include "daemon/store/retention/beginnings.h"
 #include "proto/wire/msg.h"
 
 struct bit_submission *bit_submission_create(struct bit_client *c, const Bit__SubmitRequest *m, Bit__RunSpec *spec)

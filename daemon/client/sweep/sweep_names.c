@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/client/connection/client.h"
-#include "daemon/store/sweeps.h"
+#include "daemon/store/sweeps/sweeps.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"

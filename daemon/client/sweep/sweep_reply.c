@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/client/query/status.h"
-#include "daemon/store/runs.h"
+#include "daemon/store/runs/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

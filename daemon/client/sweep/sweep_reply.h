@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/store/sweep_state.h"
+#include "daemon/store/sweeps/sweep_state.h"
 #include "proto/bit.pb-c.h"
 
 struct bit_runs;

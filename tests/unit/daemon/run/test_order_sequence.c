@@ -1,6 +1,6 @@
 #include "daemon/run/order_sequence.h"
 
-#include "daemon/store/checkpoint_retention.h"
+#include "daemon/store/retention/checkpoint_retention.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
