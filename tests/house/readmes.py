@@ -3,7 +3,8 @@
 
     tests/house/readmes.py [--tree FOLDER] [FOLDER...]
 
-The tables of a folder's README whose first column is headed "file" must list every file of the folder and no other. A
+The tables of a folder's README whose first column is headed "file" must list every file of the folder and no other;
+files of a folder below that has a README with such a table of its own are in that one instead. A
 name in code quotes there is a path from the README's folder, with or without its ending (`run/history`, `limits.h`), or
 a pattern (`block_*`); a name without a path means that file in any folder below. In all READMEs: every link leads to a
 file, and to a heading of it, and every function or macro of ours (bit_x, BIT_X) exists. Exit code 1 if a rule is broken.
@@ -16,7 +17,7 @@ import sys
 
 import tree
 
-# Folders whose README must list all files.
+# Folders whose READMEs, or those of the folders below, must list all files.
 FOLDERS = ("daemon", "ctl", "proto", "kernels", "worker")
 
 # Names that are in no source: deploy/test reads them.
@@ -44,10 +45,18 @@ def stands_for(name, path):
     return fnmatch.fnmatch(whole, name) or fnmatch.fnmatch(stem, name)
 
 
+def own_tables(root, folder):
+    """The folders below this one that have a README with a table of files."""
+    return [os.path.dirname(path) for path in tree.files(root, (folder,), ("README.md",))
+            if os.path.dirname(path) != folder and named(tree.read(root, path))]
+
+
 def problems_of(root, folder):
     names = named(tree.read(root, os.path.join(folder, "README.md")))
+    below = tuple(f"{inner}/" for inner in own_tables(root, folder))
     paths = [os.path.relpath(path, folder)
-             for path in tree.files(root, (folder,), (".c", ".h", ".cu", ".cuh", ".proto", ".sh"))]
+             for path in tree.files(root, (folder,), (".c", ".h", ".cu", ".cuh", ".proto", ".sh"))
+             if not path.startswith(below)]
     for path in paths:
         if not any(stands_for(name, path) for name in names):
             yield f"{folder}/{path}: has no line in {folder}/README.md"
@@ -105,7 +114,8 @@ def main():
     parser.add_argument("--tree", default=tree.here(), help="root of the sources (default: this script's tree)")
     args = parser.parse_args()
 
-    problems = [problem for folder in args.folders for problem in problems_of(args.tree, folder)]
+    folders = [each for folder in args.folders for each in [folder, *own_tables(args.tree, folder)]]
+    problems = [problem for folder in folders for problem in problems_of(args.tree, folder)]
     problems += untrue(args.tree)
     for problem in problems:
         print(problem)
