@@ -23,9 +23,12 @@
 #define BASE  "proto", "config.h"
 #define SPEC  "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", BASE
 #define PROTO "proto/dryrun", SPEC
-#define RUN   "daemon/run", "daemon/sys", PROTO
 #define LINK  "daemon/link", "daemon/sys", PROTO
-#define FEED  "daemon/feed", "daemon/link/payload.h", "daemon/run/task_orders.h", "daemon/sys", PROTO
+#define FEED  "daemon/feed", "daemon/link/payload.h", "daemon/run/orders/task_orders.h", "daemon/sys", PROTO
+/* The layers of a run without files: its state, and what follows from it. */
+#define STATE  "daemon/run", "daemon/sys", PROTO
+#define ORDERS "daemon/run/orders", STATE
+#define RUN    "daemon/run/guard", "daemon/run/plans", "daemon/run/ranks", ORDERS
 /* The layers of what is on disk. */
 #define JOURNAL     "daemon/store/journal", "daemon/sys", PROTO
 #define BOARD       "daemon/store/board", RUN
@@ -106,7 +109,11 @@ static const struct folder {
     {"daemon/store/runs", {RUNS}, {"uv"}},
     {"daemon/store/board", {BOARD}, {NULL}},
     {"daemon/store/journal", {JOURNAL}, {NULL}},
-    {"daemon/run", {RUN}, {NULL}},
+    {"daemon/run", {STATE}, {NULL}},
+    {"daemon/run/guard", {"daemon/run/guard", "daemon/run/ranks", STATE}, {NULL}},
+    {"daemon/run/orders", {ORDERS}, {NULL}},
+    {"daemon/run/plans", {"daemon/run/plans", ORDERS}, {NULL}},
+    {"daemon/run/ranks", {"daemon/run/ranks", PROTO}, {NULL}},
     {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
     {"ctl", {"ctl/spec", "ctl/verbs", CLI}, {NULL}},
     {"ctl/verbs",

@@ -3,7 +3,7 @@
 #define BIT_DAEMON_TASK_FEED_H
 
 #include "daemon/link/payload.h"
-#include "daemon/run/task_orders.h"
+#include "daemon/run/orders/task_orders.h"
 #include "proto/bit.pb-c.h"
 #include "proto/data/request_file.h"
 

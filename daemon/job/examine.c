@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/job/job.h"
-#include "daemon/run/hung_rank.h"
+#include "daemon/run/ranks/hung_rank.h"
 #include "daemon/sys/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/run/stack_marks.h"
+#include "daemon/run/ranks/stack_marks.h"
 
 struct bit_job;
 

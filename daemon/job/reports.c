@@ -11,7 +11,7 @@
 #include "daemon/job/job.h"
 #include "daemon/job/orders.h"
 #include "daemon/job/verdicts.h"
-#include "daemon/run/eval_precisions.h"
+#include "daemon/run/orders/eval_precisions.h"
 #include "daemon/store/known_products.h"
 #include "daemon/store/retention/checkpoint_retention.h"
 #include "proto/check.h"

@@ -18,7 +18,7 @@
 #include <uv.h>
 
 #include "daemon/link/worker_link.h"
-#include "daemon/run/heartbeat_gaps.h"
+#include "daemon/run/ranks/heartbeat_gaps.h"
 
 #define BIT_WATCH_STEPS      100 /* the 99th percentile is taken of these */
 #define BIT_WATCH_STEPS_MIN  8   /* with fewer, no limit is derived from them */

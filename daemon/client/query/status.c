@@ -7,7 +7,7 @@
 #include "daemon/job/job.h"
 #include "daemon/job/orders.h"
 #include "daemon/run/fork_peer.h"
-#include "daemon/run/task_progress.h"
+#include "daemon/run/orders/task_progress.h"
 #include "daemon/store/queue.h"
 #include "daemon/store/runs/runs.h"
 #include "proto/check.h"

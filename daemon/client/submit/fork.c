@@ -11,7 +11,7 @@
 #include "daemon/client/submit/proof.h"
 #include "daemon/client/submit/submit.h"
 #include "daemon/run/changes.h"
-#include "daemon/run/fork_changes.h"
+#include "daemon/run/plans/fork_changes.h"
 #include "daemon/store/new_runs/fork_origin.h"
 #include "daemon/store/runs/runs.h"
 #include "proto/check.h"

@@ -8,7 +8,7 @@
 #include "daemon/client/sweep/sweep_names.h"
 #include "daemon/client/sweep/sweep_reply.h"
 #include "daemon/client/sweep/sweep_specs.h"
-#include "daemon/run/spec_differences.h"
+#include "daemon/run/plans/spec_differences.h"
 #include "daemon/store/runs/runs.h"
 #include "daemon/store/sweeps/sweep_life.h"
 #include "proto/check.h"

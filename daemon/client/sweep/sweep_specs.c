@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/client/submit/submit_check.h"
-#include "daemon/run/sweep_plan.h"
+#include "daemon/run/plans/sweep_plan.h"
 #include "daemon/sys/walltime.h"
 #include "proto/check.h"
 #include "proto/err.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/run/fork_evaluations.h"
 #include "daemon/run/fork_peer.h"
+#include "daemon/run/plans/fork_evaluations.h"
 #include "daemon/store/journal/journal.h"
 #include "daemon/store/runs/runner.h"
 #include "daemon/store/runs/stored_run.h"

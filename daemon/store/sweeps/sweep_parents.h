@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/run/sweep_plan.h"
+#include "daemon/run/plans/sweep_plan.h"
 #include "daemon/store/sweeps/sweep_state.h"
 
 struct bit_run;

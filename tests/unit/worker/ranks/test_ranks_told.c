@@ -1,7 +1,7 @@
 /* Which ranks' times a report has, and that the daemon finds the slow rank from them. */
 #include <stdlib.h>
 
-#include "daemon/run/straggler.h"
+#include "daemon/run/ranks/straggler.h"
 #include "proto/check.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"

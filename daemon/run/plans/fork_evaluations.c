@@ -1,9 +1,9 @@
-#include "daemon/run/fork_evaluations.h"
+#include "daemon/run/plans/fork_evaluations.h"
 
 #include <string.h>
 
-#include "daemon/run/order_sequence.h"
-#include "daemon/run/spec_differences.h"
+#include "daemon/run/orders/order_sequence.h"
+#include "daemon/run/plans/spec_differences.h"
 #include "proto/check.h"
 
 /* Whether the fork evaluates other sets, or tasks, than its parent, or others of their instances. */

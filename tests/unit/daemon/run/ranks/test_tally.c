@@ -1,4 +1,4 @@
-#include "daemon/run/tally.h"
+#include "daemon/run/ranks/tally.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

@@ -1,4 +1,4 @@
-#include "daemon/run/straggler.h"
+#include "daemon/run/ranks/straggler.h"
 
 #include <math.h>
 #include <stdlib.h>

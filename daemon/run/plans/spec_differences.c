@@ -1,4 +1,4 @@
-#include "daemon/run/spec_differences.h"
+#include "daemon/run/plans/spec_differences.h"
 
 #include <stdbool.h>
 #include <stdio.h>

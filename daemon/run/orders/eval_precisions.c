@@ -1,4 +1,4 @@
-#include "daemon/run/eval_precisions.h"
+#include "daemon/run/orders/eval_precisions.h"
 
 struct bit_eval_precisions bit_eval_precisions(const Bit__EvalSpec *eval, Bit__Precision phase)
 {

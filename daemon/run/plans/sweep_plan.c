@@ -1,10 +1,10 @@
-#include "daemon/run/sweep_plan.h"
+#include "daemon/run/plans/sweep_plan.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/run/spec_differences.h"
+#include "daemon/run/plans/spec_differences.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"

@@ -1,7 +1,7 @@
-#include "daemon/run/task_progress.h"
+#include "daemon/run/orders/task_progress.h"
 
-#include "daemon/run/eval_precisions.h"
-#include "daemon/run/task_orders.h"
+#include "daemon/run/orders/eval_precisions.h"
+#include "daemon/run/orders/task_orders.h"
 #include "proto/check.h"
 
 /* 0 if the number of a task's items is unknown. */

@@ -1,4 +1,4 @@
-#include "daemon/run/sweep_plan.h"
+#include "daemon/run/plans/sweep_plan.h"
 
 #include "proto/check.h"
 #include "proto/limits.h"

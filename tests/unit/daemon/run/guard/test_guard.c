@@ -1,6 +1,6 @@
 /* The pure parts of the guard: rewinds, spike bounds, stragglers, comparisons after a restart, and how a run applies
  * their records. */
-#include "daemon/run/guard.h"
+#include "daemon/run/guard/guard.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "daemon/run/heartbeat_gaps.h"
+#include "daemon/run/ranks/heartbeat_gaps.h"
 #include "tests/test.h"
 
 TEST(a_gap_is_between_two_heartbeats)

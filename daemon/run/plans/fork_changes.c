@@ -1,9 +1,9 @@
-#include "daemon/run/fork_changes.h"
+#include "daemon/run/plans/fork_changes.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/run/spec_differences.h"
+#include "daemon/run/plans/spec_differences.h"
 #include "proto/check.h"
 #include "proto/spec/schedule.h"
 

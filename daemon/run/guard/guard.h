@@ -5,9 +5,9 @@
 #ifndef BIT_DAEMON_GUARD_H
 #define BIT_DAEMON_GUARD_H
 
+#include "daemon/run/guard/spike.h"
+#include "daemon/run/ranks/straggler.h"
 #include "daemon/run/run.h"
-#include "daemon/run/spike.h"
-#include "daemon/run/straggler.h"
 
 #define BIT_GUARD_ANOMALIES_MAX 8   /* of one step */
 #define BIT_GUARD_MOST_STEPS    100 /* window within which at most guard.most steps may be skipped */

@@ -1,6 +1,6 @@
-#include "daemon/run/order_sequence.h"
+#include "daemon/run/orders/order_sequence.h"
 
-#include "daemon/run/eval_precisions.h"
+#include "daemon/run/orders/eval_precisions.h"
 #include "proto/check.h"
 #include "proto/spec/spec.h"
 

@@ -1,5 +1,5 @@
 /* What a fork evaluates after the step where it begins, by its specification and its parent's. */
-#include "daemon/run/fork_evaluations.h"
+#include "daemon/run/plans/fork_evaluations.h"
 
 #include "proto/check.h"
 #include "proto/spec/spec.h"

@@ -1,4 +1,4 @@
-#include "daemon/run/guard.h"
+#include "daemon/run/guard/guard.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/run/heartbeat_gaps.h"
+#include "daemon/run/ranks/heartbeat_gaps.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "daemon/run/stack_marks.h"
+#include "daemon/run/ranks/stack_marks.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "daemon/run/spike.h"
+#include "daemon/run/guard/spike.h"
 
 #include <math.h>
 #include <stdlib.h>

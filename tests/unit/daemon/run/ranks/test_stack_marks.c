@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/run/stack_marks.h"
+#include "daemon/run/ranks/stack_marks.h"
 #include "tests/test.h"
 
 static const char log_text[] =

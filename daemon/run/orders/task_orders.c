@@ -1,4 +1,4 @@
-#include "daemon/run/task_orders.h"
+#include "daemon/run/orders/task_orders.h"
 
 #include "proto/check.h"
 

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/run/orders/task_orders.h"
 #include "daemon/run/run.h"
-#include "daemon/run/task_orders.h"
 
 struct bit_order_sequence {
     uint64_t sent;            /* the last step ordered, or the one the worker began from: the current boundary */
@@ -40,7 +40,7 @@ struct bit_order {
     enum bit_order_kind kind;
     uint64_t step;              /* STEP: the step to do; otherwise the boundary */
     size_t set;                 /* EVALUATE */
-    uint64_t part_index;        /* SCORE: index among the parts of its precision (daemon/run/task_orders.h) */
+    uint64_t part_index;        /* SCORE: index among the parts of its precision (daemon/run/orders/task_orders.h) */
     struct bit_task_order part; /* SCORE */
     Bit__Precision precision;   /* EVALUATE, SCORE */
     int ternary_part;           /* EVALUATE: this Bit__TernaryPart alone; 0: all of the precision */

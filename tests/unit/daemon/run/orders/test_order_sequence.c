@@ -1,4 +1,4 @@
-#include "daemon/run/order_sequence.h"
+#include "daemon/run/orders/order_sequence.h"
 
 #include "daemon/store/retention/checkpoint_retention.h"
 #include "proto/check.h"

@@ -1,4 +1,4 @@
-#include "daemon/run/hung_rank.h"
+#include "daemon/run/ranks/hung_rank.h"
 
 #include "tests/test.h"
 
