@@ -15,19 +15,21 @@ bool bit_pace_rests(struct bit_pace *pace)
     return true;
 }
 
-/* If bitd begins to answer and does not finish, it has too much to do. */
+/* If bitd begins to answer and does not finish, it has too much to do. Right after a link was lost, it has rather
+ * ended: the kernel resets connections that a killed bitd has not accepted. */
 void bit_pace_failed(struct bit_pace *pace, int err)
 {
-    if (err == -ECONNREFUSED || err == -ENOENT)
+    if (pace->was_up || err == -ECONNREFUSED || err == -ENOENT)
         pace->rests = 0;
     else
         pace->rests = BIT_MIN(BIT_MAX(2 * pace->rests, 1u), RESTS_MOST);
     pace->left = pace->rests;
+    pace->was_up = false;
 }
 
 void bit_pace_connected(struct bit_pace *pace)
 {
-    *pace = (struct bit_pace){0};
+    *pace = (struct bit_pace){.was_up = true};
 }
 
 int64_t bit_pace_first_ms(uint32_t rank, int64_t beat_ms)

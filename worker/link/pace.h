@@ -1,7 +1,8 @@
 /*
  * When a rank other than 0 tries to connect, and when it beats. All ranks start at once, so their first attempts are
  * spread over the time that bitd needs for so many, and their beats over the interval between two. After an attempt
- * that bitd began to answer but did not finish, the rank skips turns: 1, 2, 4, at most 8. Pure functions.
+ * that bitd began to answer but did not finish, the rank skips turns: 1, 2, 4, at most 8. It skips none after the first
+ * attempt since its link was lost. Pure functions.
  */
 #ifndef BIT_WORKER_PACE_H
 #define BIT_WORKER_PACE_H
@@ -12,6 +13,7 @@
 struct bit_pace {
     unsigned rests; /* turns to skip after the last attempt, which failed; 0: none */
     unsigned left;  /* how many of them are still to be skipped */
+    bool was_up;    /* there was a link, and no attempt since */
 };
 
 /** Call at each turn: whether to skip it. */

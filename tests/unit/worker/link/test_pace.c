@@ -47,7 +47,20 @@ TEST(a_link_that_stood_is_made_again_at_once)
     bit_pace_failed(&pace, -ETIMEDOUT);
     bit_pace_connected(&pace);
     EXPECT(!bit_pace_rests(&pace));
-    EXPECT_EQ(rests_after(&pace, -ETIMEDOUT), 1u);
+}
+
+/* A killed bitd resets the attempts that reached it last, and the next bitd listens a moment later. */
+TEST(the_first_attempt_after_a_lost_link_is_followed_by_no_rest)
+{
+    struct bit_pace pace = {0};
+
+    bit_pace_connected(&pace);
+    EXPECT_EQ(rests_after(&pace, -ECONNRESET), 0u);
+    EXPECT_EQ(rests_after(&pace, -ECONNRESET), 1u);
+    EXPECT_EQ(rests_after(&pace, BIT_EDAEMON), 2u);
+    bit_pace_connected(&pace);
+    EXPECT_EQ(rests_after(&pace, -ECONNREFUSED), 0u);
+    EXPECT_EQ(rests_after(&pace, -ECONNRESET), 1u);
 }
 
 TEST(first_attempts_are_ten_a_millisecond_and_within_a_beat)
