@@ -94,10 +94,16 @@ static void check_fence(const struct bit_heartbeat *beat)
     _exit(BIT_EXIT_UNAVAILABLE);
 }
 
+/* Whether this thread must connect the link. */
+static bool is_down(struct bit_heartbeat *beat)
+{
+    return beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP;
+}
+
 static void beat_once(struct bit_heartbeat *beat)
 {
     check_fence(beat);
-    if (beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP)
+    if (is_down(beat))
         connect_own(beat);
     send_beat(beat); /* a lost link is connected again by the session or at the next beat */
     say_done(beat);
@@ -111,23 +117,26 @@ static void add_ms(struct timespec *t, int64_t ms)
     t->tv_nsec %= 1000000000L;
 }
 
-/* Skips beats that are already past: an attempt to connect may have taken several intervals. */
-static void skip_to_next(struct timespec *next, int64_t beat_ms)
+static bool is_past(const struct timespec *t)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    do {
-        add_ms(next, beat_ms);
-    } while (next->tv_sec < now.tv_sec || (next->tv_sec == now.tv_sec && next->tv_nsec < now.tv_nsec));
+    return t->tv_sec < now.tv_sec || (t->tv_sec == now.tv_sec && t->tv_nsec <= now.tv_nsec);
 }
 
 /* Time until the next beat or, without a link, until the next attempt. */
 static int64_t pause_ms(struct bit_heartbeat *beat)
 {
-    const bool is_down = beat->link == &beat->own && bit_link_state(&beat->own) != BIT_LINK_UP;
+    return is_down(beat) ? BIT_MIN(beat->beat_ms, AGAIN_MS) : beat->beat_ms;
+}
 
-    return is_down ? BIT_MIN(beat->beat_ms, AGAIN_MS) : beat->beat_ms;
+/* Skips beats that are already past: an attempt to connect may have taken several intervals. */
+static void set_next(struct timespec *next, int64_t first_ms, int64_t interval_ms)
+{
+    add_ms(next, first_ms);
+    while (is_past(next))
+        add_ms(next, interval_ms);
 }
 
 /* Waits until `then`, the end, or a message to send. The caller holds the lock. */
@@ -138,10 +147,20 @@ static void wait_until(struct bit_heartbeat *beat, const struct timespec *then)
         ;
 }
 
+/* A message for which the thread was woken between two beats is sent alone, unless the link must be connected first. */
+static void take_turn(struct bit_heartbeat *beat, bool beats)
+{
+    if (beats || is_down(beat))
+        beat_once(beat);
+    else
+        say_done(beat);
+}
+
 static void *beat_until_end(void *arg)
 {
     struct bit_heartbeat *beat = arg;
     const int64_t first_ms = bit_pace_first_ms(beat->rank, beat->beat_ms);
+    bool spreads = true; /* the pause after the first beat differs by rank, so that the later beats are spread */
     struct timespec next;
 
     clock_gettime(CLOCK_MONOTONIC, &next);
@@ -149,13 +168,16 @@ static void *beat_until_end(void *arg)
     pthread_mutex_lock(&beat->lock);
     if (first_ms > 0)
         wait_until(beat, &next);
-    add_ms(&next, bit_pace_spread_ms(beat->rank, beat->ranks, beat->beat_ms));
     while (!beat->ends) {
+        const bool is_due = is_past(&next), beats = is_due || beat->says_told;
         beat->says_told = false;
         pthread_mutex_unlock(&beat->lock);
-        beat_once(beat);
+        take_turn(beat, beats);
+        const int64_t ms = pause_ms(beat);
         pthread_mutex_lock(&beat->lock);
-        skip_to_next(&next, pause_ms(beat));
+        if (is_due)
+            set_next(&next, spreads ? bit_pace_spread_ms(beat->rank, beat->ranks, ms) : ms, ms);
+        spreads = spreads && !is_due;
         wait_until(beat, &next);
     }
     pthread_mutex_unlock(&beat->lock);
@@ -221,9 +243,10 @@ void bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done)
         return;
     pthread_mutex_lock(&beat->lock);
     beat->has_done = beat->says_done = done != NULL;
-    if (done != NULL)
+    if (done != NULL) { /* otherwise, which is at every step, there is nothing to wake the thread for */
         beat->done = *done;
-    pthread_cond_signal(&beat->change);
+        pthread_cond_signal(&beat->change);
+    }
     pthread_mutex_unlock(&beat->lock);
 }
 
