@@ -11,25 +11,13 @@
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
-
-/* Prints bitd's refusal. done may be NULL. */
-static int ask_change(struct bit_cli *cli, uint16_t type, const void *request, Bit__DoneReply **done)
-{
-    Bit__DoneReply *reply = NULL;
-    int code = bit_connection_ask(cli, type, request, BIT_MSG_DONE_REPLY, &reply);
-
-    if (done != NULL)
-        *done = reply;
-    else
-        bit_msg_free(reply);
-    return code;
-}
+#include "proto/format.h"
 
 /* Prints what bitd did: "r7: paused at step 412 (event 431)"; the step is added only if the text has none. */
 static int send_change(struct bit_cli *cli, uint16_t type, const void *request)
 {
     Bit__DoneReply *done = NULL;
-    int code = ask_change(cli, type, request, &done);
+    int code = bit_connection_ask(cli, type, request, BIT_MSG_DONE_REPLY, &done);
 
     if (code)
         return code;
@@ -86,8 +74,9 @@ int bit_change_send(struct bit_cli *cli, uint16_t type, void *request)
 /* ---- several runs */
 
 struct asked {
-    char *run, id[40];
-    int code; /* exit code if it was refused at once */
+    char *run, id[40];          /* the word, and the request's id */
+    char found[BIT_RUN_ID_MAX]; /* the run that bitd changed when it was ordered; later its name may mean another run */
+    int code;                   /* exit code if it was refused at once */
     bool is_sweep;
     char sweep[BIT_RUN_ID_MAX];
 };
@@ -128,6 +117,20 @@ static int change_sweep(struct bit_cli *cli, uint16_t type, const void *request,
     return bit_sweep_word_change(cli, sweep, change, is_set(request, "now"), !is_set(request, "no_wait"));
 }
 
+static void order_one(struct bit_cli *cli, uint16_t type, void *request, struct asked *a)
+{
+    Bit__DoneReply *done = NULL;
+
+    set_text(request, "run", a->run);
+    set_text(request, "request_id", a->id);
+    a->code = bit_connection_ask(cli, type, request, BIT_MSG_DONE_REPLY, &done);
+    if (a->code == 0) {
+        bit_format(a->found, sizeof a->found, "%s", done->run);
+        a->run = a->found;
+    }
+    bit_msg_free(done);
+}
+
 /* If the verb waits, order every run first: the second run must not wait until the first is done. */
 static void order_all(struct bit_cli *cli, uint16_t type, void *request, struct asked *all, int count)
 {
@@ -140,10 +143,10 @@ static void order_all(struct bit_cli *cli, uint16_t type, void *request, struct 
     for (int i = 0; i < count; i++) {
         if (all[i].is_sweep || all[i].code != 0)
             continue;
-        set_text(request, "run", all[i].run);
-        set_text(request, "request_id", all[i].id);
-        all[i].code = i > 0 && all[i - 1].code == BIT_EXIT_UNAVAILABLE ? BIT_EXIT_UNAVAILABLE
-                                                                       : ask_change(&silent, type, request, NULL);
+        if (i > 0 && all[i - 1].code == BIT_EXIT_UNAVAILABLE)
+            all[i].code = BIT_EXIT_UNAVAILABLE;
+        else
+            order_one(&silent, type, request, &all[i]);
     }
     *has = *no_wait = false;
 }

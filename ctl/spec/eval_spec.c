@@ -269,7 +269,7 @@ int bit_eval_spec_make(struct bit_cli *cli, const struct bit_eval_ask *ask, stru
         code = err < 0 ? bit_failure_print(cli, err) : 0;
     }
     if (code == 0) {
-        *out = (struct bit_eval_spec){.spec = spec, .foreign = s.spec == NULL};
+        *out = (struct bit_eval_spec){.spec = spec, .choice = s.choice, .foreign = s.spec == NULL};
         memcpy(out->name, s.name, sizeof out->name);
         spec = NULL;
     }

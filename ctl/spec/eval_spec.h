@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ctl/cli/verb.h"
+#include "ctl/client/checkpoint_of.h"
 #include "proto/bit.pb-c.h"
 #include "proto/limits.h"
 
@@ -26,7 +27,8 @@ struct bit_eval_ask {
 struct bit_eval_spec {
     Bit__RunSpec *spec; /* as a user would write it; the caller's */
     char name[BIT_NAME_MAX + 1];
-    bool foreign; /* no checkpoint of bitd: only what its folder says is known */
+    struct bit_checkpoint_choice choice; /* if `what` is a run; else all zero */
+    bool foreign;                        /* no checkpoint of bitd: only what its folder says is known */
 };
 
 /**

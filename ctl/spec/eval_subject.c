@@ -80,16 +80,16 @@ static void take_micro_instances(struct bit_eval_subject *s)
     bit_msg_free(manifest);
 }
 
-static int take_run(struct bit_eval_subject *s, Bit__RunStatus *status, const Bit__CheckpointInfo *c)
+static int take_run(struct bit_eval_subject *s, Bit__RunStatus *status)
 {
     s->is_run = true;
-    s->ternary = c->precision == BIT__PRECISION__TERNARY;
-    s->path = strdup(c->path);
+    s->ternary = s->choice.precision == BIT__PRECISION__TERNARY;
+    s->path = strdup(s->choice.path);
     if (s->path == NULL)
         return bit_fail(-ENOMEM, "what is evaluated");
     s->spec = status->spec;
     status->spec = NULL;
-    put_name(s, status->name, true, c->step);
+    put_name(s, status->name, true, s->choice.step);
     take_micro_instances(s);
     return 0;
 }
@@ -98,20 +98,17 @@ static int find_run(struct bit_cli *cli, const char *run, const uint64_t *step, 
 {
     Bit__StatusRequest of_run = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
-    Bit__CheckpointListReply *list = NULL;
-    const Bit__CheckpointInfo *found;
 
     of_run.run = bit_lend(run);
     of_run.has_spec = of_run.spec = true;
     int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &of_run, BIT_MSG_RUN_STATUS, &status);
     if (code == 0)
-        code = bit_checkpoint_of(cli, status->run, step, &list, &found);
+        code = bit_checkpoint_of(cli, status->run, step, &s->choice);
     if (code == 0) {
-        int err = take_run(s, status, found);
+        int err = take_run(s, status);
         code = err < 0 ? bit_failure_print(cli, err) : 0;
     }
     bit_msg_free(status);
-    bit_msg_free(list);
     return code;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ctl/cli/verb.h"
+#include "ctl/client/checkpoint_of.h"
 #include "proto/bit.pb-c.h"
 #include "proto/limits.h"
 
@@ -13,9 +14,10 @@ struct bit_eval_subject {
     char *path;         /* of the folder or file; owned */
     Bit__RunSpec *spec; /* the specification it was trained by; owned; NULL: unknown */
     bool is_run;
-    bool describes_itself;       /* spec is unknown, but the folder has a config.json */
-    bool ternary;                /* the phase in which it was written is ternary */
-    char name[BIT_NAME_MAX + 1]; /* name of the run that will evaluate it: "eval-keep-4000" */
+    struct bit_checkpoint_choice choice; /* of a run */
+    bool describes_itself;               /* spec is unknown, but the folder has a config.json */
+    bool ternary;                        /* the phase in which it was written is ternary */
+    char name[BIT_NAME_MAX + 1];         /* name of the run that will evaluate it: "eval-keep-4000" */
 };
 
 /**

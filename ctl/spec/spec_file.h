@@ -16,6 +16,10 @@ struct bit_spec_file {
     bool submits;     /* false: it is only checked */
     const char *set[BIT_SPEC_FILE_SETS_MAX];
     int set_count;
+    /* NULL, or whether what it was made from has changed: bitd's refusal is not printed then, and the caller makes it
+     * again. */
+    bool (*outdated)(void *arg);
+    void *arg; /* of outdated */
     /* outputs */
     char *directory;             /* where its relative paths start */
     Bit__RunSpec *spec, *normal; /* as written, and with every field set */

@@ -9,7 +9,7 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-/* Returns 0 with bitd's reply, or the exit code after its refusal was printed. */
+/* Returns 0 with bitd's reply, the exit code after its refusal was printed, or BIT_SPEC_OUTDATED. */
 static int ask_bitd(struct bit_cli *cli, struct bit_spec_file *f, Bit__SubmitRequest *ask, uint16_t want, void *reply)
 {
     Bit__ErrorReply *refusal = NULL;
@@ -18,7 +18,7 @@ static int ask_bitd(struct bit_cli *cli, struct bit_spec_file *f, Bit__SubmitReq
     ask->directory = f->directory;
     int code = bit_connection_ask_told(cli, BIT_MSG_SUBMIT_REQUEST, ask, want, reply, &refusal);
     if (refusal != NULL)
-        code = bit_spec_file_refused(cli, f, refusal);
+        code = f->outdated != NULL && f->outdated(f->arg) ? BIT_SPEC_OUTDATED : bit_spec_file_refused(cli, f, refusal);
     bit_msg_free(refusal);
     return code;
 }

@@ -7,6 +7,9 @@
 #include "ctl/cli/queue_options.h"
 #include "ctl/spec/spec_file.h"
 
+/* Returned instead of an exit code if bitd refused a specification that is outdated (bit_spec_file). */
+#define BIT_SPEC_OUTDATED (-1)
+
 struct bit_spec_submit {
     bool paused;
     const char *request_id; /* NULL: a new one */
@@ -15,11 +18,12 @@ struct bit_spec_submit {
 
 /**
  * Submit a specification that bit_spec_file_read or _take has checked. *reply is the caller's.
- * Returns     0, or the exit code after bitd's refusal was printed
+ * Returns     0, the exit code after bitd's refusal was printed, or BIT_SPEC_OUTDATED
  */
 int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct bit_spec_submit *how,
                     Bit__SubmitReply **reply);
-/** Print the dry run; if no daemon answers, as far as it is possible without one. Returns the exit code. */
+/** Print the dry run; if no daemon answers, as far as it is possible without one. Returns the exit code or
+ * BIT_SPEC_OUTDATED. */
 int bit_spec_submit_dry_run(struct bit_cli *cli, struct bit_spec_file *f);
 
 #endif

@@ -252,7 +252,8 @@ static int print_json(const char *folder, const struct bit_survey *s)
     return err;
 }
 
-int bit_ckpt_show(struct bit_cli *cli, const char *folder)
+/* of_run: NULL, or how the folder was chosen. Returns the exit code, or -1 if it was replaced by a newer one. */
+static int show(struct bit_cli *cli, const char *folder, const struct bit_checkpoint_choice *of_run, unsigned *tries)
 {
     const bool live = isatty(STDERR_FILENO) && !cli->json && !cli->quiet;
     struct bit_survey survey;
@@ -269,7 +270,28 @@ int bit_ckpt_show(struct bit_cli *cli, const char *folder)
         print_tensors(&survey);
         print_totals(&survey);
     }
-    int code = err < 0 ? bit_failure_print(cli, err) : 0;
+    int code = 0;
+    if (err < 0)
+        code = of_run != NULL && bit_checkpoint_of_replaced(cli, of_run, tries, err) ? -1 : bit_failure_print(cli, err);
     bit_survey_finish(&survey);
+    return code;
+}
+
+int bit_ckpt_show(struct bit_cli *cli, const char *folder)
+{
+    return show(cli, folder, NULL, NULL);
+}
+
+int bit_ckpt_show_of_run(struct bit_cli *cli, const char *run, const uint64_t *step)
+{
+    struct bit_checkpoint_choice choice;
+    unsigned tries = 0;
+    int code;
+
+    do {
+        code = bit_checkpoint_of(cli, run, step, &choice);
+        if (code == 0)
+            code = show(cli, choice.path, &choice, &tries);
+    } while (code < 0);
     return code;
 }

@@ -8,7 +8,9 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/change.h"
+#include "ctl/client/checkpoint_of.h"
 #include "ctl/client/connection.h"
+#include "ctl/client/run_word.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/table.h"
@@ -108,7 +110,8 @@ static void print_verdict(const char *dir, const Bit__Manifest *manifest, int er
     bit_print_json(&m);
 }
 
-static int verify_folder(struct bit_cli *cli, const char *dir)
+/* c: of which run's list it is; NULL: a folder that the user named. */
+static int verify_folder(struct bit_cli *cli, const char *dir, const char *run, const Bit__CheckpointInfo *c)
 {
     Bit__Manifest *manifest = NULL;
     int err = bit_manifest_read(dir, &manifest);
@@ -117,7 +120,11 @@ static int verify_folder(struct bit_cli *cli, const char *dir)
         err = bit_checkpoint_verify(dir, manifest, cli->json || cli->quiet ? NULL : progress, bit_lend(dir));
     if (isatty(STDERR_FILENO) && !cli->json && !cli->quiet)
         bit_show(stderr, "\r\033[K");
-    if (cli->json)
+    if (err < 0 && c != NULL && !bit_checkpoint_of_is_there(cli, run, c->step, err)) {
+        if (!cli->quiet)
+            bit_show(stderr, "bitctl: %s: removed meanwhile, as newer ones are kept\n", dir);
+        err = 0;
+    } else if (cli->json)
         print_verdict(dir, manifest, err);
     else if (err < 0)
         bit_failure_print(cli, err);
@@ -149,17 +156,19 @@ static bool is_folder(const char *what)
 
 static int verify(struct bit_cli *cli, const char *what)
 {
-    char path[BIT_PATH_MAX];
+    char path[BIT_PATH_MAX], id[BIT_RUN_ID_MAX];
     Bit__CheckpointListReply *reply = NULL;
     int worst = 0;
 
     if (is_folder(what))
-        return verify_folder(cli, plain_folder(what, path, sizeof path));
-    int code = fetch(cli, what, &reply);
+        return verify_folder(cli, plain_folder(what, path, sizeof path), NULL, NULL);
+    int code = bit_run_word(cli, what, id);
+    if (code == 0)
+        code = fetch(cli, id, &reply);
     if (code)
         return code;
     for (size_t i = 0; i < reply->n_checkpoint; i++) {
-        code = verify_folder(cli, reply->checkpoint[i]->path);
+        code = verify_folder(cli, reply->checkpoint[i]->path, id, reply->checkpoint[i]);
         worst = code ? code : worst;
     }
     if (reply->n_checkpoint == 0 && !cli->quiet && !cli->json)
@@ -195,30 +204,6 @@ static bool parse_step(const char *text, uint64_t *out)
 
 /* ---- show */
 
-/* Finds the checkpoint of a run after *step, or the newest. 0 with its path, or the exit code. */
-static int find_of_run(struct bit_cli *cli, const char *run, const uint64_t *step, char *path, size_t room)
-{
-    Bit__CheckpointListReply *list = NULL;
-    const Bit__CheckpointInfo *found = NULL;
-    int code = fetch(cli, run, &list);
-
-    if (code)
-        return code;
-    for (size_t i = 0; i < list->n_checkpoint; i++) {
-        const Bit__CheckpointInfo *c = list->checkpoint[i];
-        if (step != NULL ? c->step == *step : found == NULL || c->step > found->step)
-            found = c;
-    }
-    if (found != NULL)
-        snprintf(path, room, "%s", found->path);
-    else if (step != NULL)
-        code = bit_failure_print(cli, bit_fail(BIT_ENORUN, "%s has no checkpoint after step %" PRIu64, run, *step));
-    else
-        code = bit_failure_print(cli, bit_fail(BIT_ENORUN, "%s has no checkpoint yet", run));
-    bit_msg_free(list);
-    return code;
-}
-
 /* A folder, RUN, or RUN@STEP. The step follows the last '@' unless that is the first character: @last is a run. */
 static int show(struct bit_cli *cli, const char *what)
 {
@@ -234,8 +219,7 @@ static int show(struct bit_cli *cli, const char *what)
         run[at - what] = '\0';
     if (has_step && !parse_step(at + 1, &step))
         return bit_usage(&bit_cmd_ckpt, "'%s' is no step: 2000 or step-00002000", at + 1);
-    int code = find_of_run(cli, run, has_step ? &step : NULL, path, sizeof path);
-    return code ? code : bit_ckpt_show(cli, path);
+    return bit_ckpt_show_of_run(cli, run, has_step ? &step : NULL);
 }
 
 static int change(struct bit_cli *cli, const char *how, const char *run, uint64_t step, bool force)

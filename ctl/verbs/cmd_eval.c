@@ -58,6 +58,9 @@ struct eval {
     struct bit_spec_submit how;
     struct bit_spec_file file;
     char what[BIT_PATH_MAX]; /* without @STEP */
+    struct bit_cli *cli;
+    struct bit_checkpoint_choice choice;
+    unsigned *tries; /* how often the chosen checkpoint was replaced before bitd took the request */
 };
 
 /* ---- the command line */
@@ -234,6 +237,13 @@ static int submit(struct bit_cli *cli, struct eval *e)
     return e->detach ? 0 : see_it_through(cli, run);
 }
 
+static bool was_replaced(void *arg)
+{
+    const struct eval *e = arg;
+
+    return bit_checkpoint_of_replaced(e->cli, &e->choice, e->tries, BIT_ESTATE);
+}
+
 /* The specification is in no file: its problems are reported as if it were in one with the model's name. */
 static int make_spec(struct bit_cli *cli, struct eval *e)
 {
@@ -247,6 +257,9 @@ static int make_spec(struct bit_cli *cli, struct eval *e)
     e->file.path = e->ask.what;
     e->file.name = e->file.name != NULL ? e->file.name : name;
     e->file.submits = !e->dry_run;
+    e->file.outdated = was_replaced;
+    e->file.arg = e;
+    e->choice = made.choice;
     code = bit_spec_file_take(cli, &e->file, made.spec);
     if (made.foreign && bit_problems_about(&e->file.problems, "model.layers") && !cli->json)
         bit_show(stderr, "bitctl: its shape is unknown: give it with --set model.preset=olmo_1b, or --set "
@@ -254,18 +267,29 @@ static int make_spec(struct bit_cli *cli, struct eval *e)
     return code;
 }
 
-static int run(struct bit_cli *cli, int argc, char **argv)
+static int evaluate(struct bit_cli *cli, const struct eval *asked)
 {
-    struct bit_options o = {.verb = &bit_cmd_eval, .cli = cli};
-    struct eval e = {0};
+    struct eval e = *asked;
+    int code = make_spec(cli, &e);
 
-    int code = parse(&e, &o, argc, argv);
-    if (code >= 0)
-        return code;
-    code = make_spec(cli, &e);
     if (code == 0)
         code = e.dry_run ? bit_spec_submit_dry_run(cli, &e.file) : submit(cli, &e);
     bit_spec_file_finish(&e.file);
+    return code;
+}
+
+static int run(struct bit_cli *cli, int argc, char **argv)
+{
+    struct bit_options o = {.verb = &bit_cmd_eval, .cli = cli};
+    unsigned tries = 0;
+    struct eval asked = {.cli = cli, .tries = &tries};
+
+    int code = parse(&asked, &o, argc, argv);
+    if (code >= 0)
+        return code;
+    do
+        code = evaluate(cli, &asked);
+    while (code == BIT_SPEC_OUTDATED);
     return code;
 }
 

@@ -2,6 +2,7 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/client/run_word.h"
 #include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/verbs/verbs.h"
@@ -46,6 +47,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_events, .cli = cli};
     struct state s = {.cli = cli, .ask = BIT__EVENTS_REQUEST__INIT};
+    char id[BIT_RUN_ID_MAX];
     unsigned long long after;
     int got;
 
@@ -65,6 +67,12 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     s.ask.run = argv[o.rest];
+    if (s.ask.follow) { /* the request may be sent again, after a restart of bitd */
+        code = bit_run_word(cli, argv[o.rest], id);
+        s.ask.run = id;
+        if (code != 0)
+            return code;
+    }
     if (!cli->json)
         bit_fold_stdout();
     return bit_reply_stream(cli, s.ask.follow, ask, take, &s);

@@ -55,6 +55,8 @@ struct export
     unsigned long long step;
     bool has_step, live, drawn;
     char what[BIT_PATH_MAX]; /* a run, without @STEP, or a folder */
+    struct bit_checkpoint_choice choice;
+    unsigned tries; /* how often the chosen checkpoint was replaced before it was open */
     struct timespec begin, shown;
 };
 
@@ -67,20 +69,6 @@ static bool is_folder(const char *what)
 
     snprintf(path, sizeof path, "%s/%s", what, BIT_CHECKPOINT_MANIFEST);
     return strchr(what, '/') != NULL || stat(path, &st) == 0;
-}
-
-/* 0 with its folder, or the exit code. */
-static int find_of_run(const struct export *x, const char *run, char folder[BIT_PATH_MAX])
-{
-    Bit__CheckpointListReply *list;
-    const Bit__CheckpointInfo *found;
-    const uint64_t step = x->step;
-    const int code = bit_checkpoint_of(x->cli, run, x->has_step ? &step : NULL, &list, &found);
-
-    if (code == 0)
-        snprintf(folder, BIT_PATH_MAX, "%s", found->path);
-    bit_msg_free(list);
-    return code;
 }
 
 /* ---- output */
@@ -140,6 +128,7 @@ static void print_person(const struct export *x, const struct bit_export *e)
         bit_show(stderr, "bitctl: without a tokenizer, which --tokenizer FILE adds\n");
 }
 
+/* Returns the exit code, or -1 if the checkpoint was replaced by a newer one before it was open. */
 static int export_folder(struct export *x, const char *folder)
 {
     struct bit_export e;
@@ -152,7 +141,9 @@ static int export_folder(struct export *x, const char *folder)
     int err = bit_export_run(&e, &x->options, folder, x->output);
     if (x->drawn)
         bit_show(stderr, "\r\033[K");
-    if (err < 0)
+    if (err < 0 && e.output.path[0] == '\0' && bit_checkpoint_of_replaced(x->cli, &x->choice, &x->tries, err))
+        code = -1;
+    else if (err < 0)
         code = bit_failure_print(x->cli, err);
     else {
         code = BIT_EXIT_OK;
@@ -162,6 +153,19 @@ static int export_folder(struct export *x, const char *folder)
             print_person(x, &e);
     }
     bit_export_finish(&e);
+    return code;
+}
+
+static int export_of_run(struct export *x)
+{
+    const uint64_t step = x->step;
+    int code;
+
+    do {
+        code = bit_checkpoint_of(x->cli, x->what, x->has_step ? &step : NULL, &x->choice);
+        if (code == 0)
+            code = export_folder(x, x->choice.path);
+    } while (code < 0);
     return code;
 }
 
@@ -266,7 +270,6 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_export, .cli = cli};
     struct export x = {.cli = cli, .options = {.end_of_text = "<|endoftext|>", .file_bytes = FILE_BYTES}};
-    char folder[BIT_PATH_MAX];
     int got, code = -1;
 
     while ((got = bit_options_next(&o, argc, argv)) >= 0 && code < 0)
@@ -280,11 +283,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     code = take_word(&x, argv[o.rest]);
     if (code >= 0)
         return code;
-    if (is_folder(x.what))
-        snprintf(folder, sizeof folder, "%s", x.what);
-    else
-        code = find_of_run(&x, x.what, folder);
-    return code > 0 ? code : export_folder(&x, folder);
+    return is_folder(x.what) ? export_folder(&x, x.what) : export_of_run(&x);
 }
 
 static const struct bit_verb_object objects[] = {

@@ -4,6 +4,7 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/client/run_word.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/verbs/verbs.h"
@@ -103,6 +104,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {.verb = &bit_cmd_log, .cli = cli};
     struct state s = {.ask = BIT__LOG_REQUEST__INIT};
+    char id[BIT_RUN_ID_MAX];
     unsigned long long n;
     int got;
 
@@ -129,6 +131,12 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     s.ask.run = argv[o.rest];
+    if (s.ask.follow) { /* the request may be sent again, after a restart of bitd */
+        code = bit_run_word(cli, argv[o.rest], id);
+        s.ask.run = id;
+        if (code != 0)
+            return code;
+    }
     s.json = cli->json;
     code = bit_reply_stream(cli, s.ask.follow, ask, take, &s);
     if (s.line_bytes > 0)

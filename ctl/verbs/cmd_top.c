@@ -15,6 +15,7 @@
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
 
 enum { OPT_INTERVAL };
 static const struct bit_option options[] = {
@@ -25,6 +26,7 @@ static const struct bit_option options[] = {
 struct top {
     struct bit_cli *cli;
     char *run; /* NULL: all runs */
+    char id[BIT_RUN_ID_MAX];
     double interval;
     struct bit_screen screen; /* on: bitctl has the terminal */
     bool away;                /* bitd has answered before, but does not now */
@@ -135,6 +137,10 @@ static int fetch(struct top *t)
     t->status = got.status;
     t->list = got.list;
     t->away = false;
+    if (t->run != NULL) { /* its name or @last may mean another run later */
+        bit_format(t->id, sizeof t->id, "%s", t->status->run);
+        t->run = t->id;
+    }
     show(t);
     return 0;
 }

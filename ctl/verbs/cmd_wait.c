@@ -10,6 +10,7 @@
 #include "ctl/cli/options.h"
 #include "ctl/client/first_reply.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/client/run_word.h"
 #include "ctl/client/sweep_follow.h"
 #include "ctl/client/sweep_word.h"
 #include "ctl/show/print.h"
@@ -28,13 +29,20 @@ static const struct bit_option options[] = {
     {0},
 };
 
+/* A word of the command line, looked up before the first wait: its name or @last may mean another run later. */
+struct awaited {
+    char id[BIT_RUN_ID_MAX];
+    bool is_sweep;
+    int code; /* not 0: it does not exist, which was printed */
+};
+
 struct state {
     struct bit_cli *cli;
     Bit__WaitRequest ask;
     const char *awaited; /* the value of --for; borrowed */
     int exit_code;
     unsigned timeout; /* seconds; 0: none */
-    char **runs;      /* with --any */
+    struct awaited *all;
 };
 
 static int ask(void *arg, struct bit_connection *client)
@@ -146,30 +154,36 @@ static void prepare_to_give_up(const struct state *s)
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Waits for a run, or for the end of a sweep. */
-static int wait_for_one(struct state *s)
+static void find(struct bit_cli *cli, const char *word, struct awaited *a)
 {
-    char sweep[BIT_RUN_ID_MAX];
-    int code = bit_sweep_word(s->cli, s->ask.run, sweep);
+    a->code = bit_sweep_word(cli, word, a->id);
+    a->is_sweep = a->code < 0;
+    a->code = a->code == 0 ? bit_run_word(cli, word, a->id) : BIT_MAX(a->code, 0);
+}
 
-    if (code < 0)
-        return s->awaited == NULL ? bit_sweep_wait(s->cli, sweep)
-                                  : bit_usage(&bit_cmd_wait, "%s is a sweep: only its end can be waited for", sweep);
-    if (code == 0)
-        code = bit_reply_stream(s->cli, true, ask, take, s);
+/* Waits for a run, or for the end of a sweep. */
+static int wait_for_one(struct state *s, struct awaited *a)
+{
+    if (a->code != 0)
+        return a->code;
+    if (a->is_sweep)
+        return s->awaited == NULL ? bit_sweep_wait(s->cli, a->id)
+                                  : bit_usage(&bit_cmd_wait, "%s is a sweep: only its end can be waited for", a->id);
+    s->ask.run = a->id;
+    s->exit_code = BIT_EXIT_OK;
+    const int code = bit_reply_stream(s->cli, true, ask, take, s);
     return code ? code : s->exit_code;
 }
 
 /* Waits for one after the other. A run that was done earlier is reported when its turn comes. */
-static int wait_for_all(struct state *s, int count, char **runs)
+static int wait_for_all(struct state *s, int count, char **words)
 {
     int first = 0;
 
     for (int i = 0; i < count && first != BIT_EXIT_UNAVAILABLE; i++) {
-        s->ask.run = runs[i];
-        s->exit_code = BIT_EXIT_OK;
+        s->ask.run = words[i];
         prepare_to_give_up(s);
-        int code = wait_for_one(s);
+        int code = wait_for_one(s, &s->all[i]);
         first = first ? first : code;
     }
     return first;
@@ -179,15 +193,35 @@ static int ask_one(void *arg, int which, struct bit_connection *client)
 {
     struct state *s = arg;
 
-    s->ask.run = s->runs[which];
+    s->ask.run = s->all[which].id;
     return ask(s, client);
 }
 
-static int wait_for_any(struct state *s, int count, char **runs)
+static int wait_for_any(struct state *s, int count, char **words)
 {
-    s->runs = runs;
-    int code = bit_first_reply(s->cli, count, ask_one, take, s);
+    for (int i = 0; i < count; i++) {
+        if (s->all[i].code != 0)
+            return s->all[i].code;
+        if (s->all[i].is_sweep)
+            return bit_usage(&bit_cmd_wait, "--any takes runs, and %s is a sweep: wait for it alone", words[i]);
+    }
+    const int code = bit_first_reply(s->cli, count, ask_one, take, s);
     return code ? code : s->exit_code;
+}
+
+static int wait_for(struct state *s, int count, char **words, bool any)
+{
+    s->all = calloc((size_t)count, sizeof *s->all);
+    if (s->all == NULL)
+        return bit_failure_print(s->cli, bit_fail(-ENOMEM, "%d runs", count));
+    for (int i = 0; i < count; i++)
+        if (i == 0 || s->all[i - 1].code != BIT_EXIT_UNAVAILABLE)
+            find(s->cli, words[i], &s->all[i]);
+        else
+            s->all[i].code = BIT_EXIT_UNAVAILABLE;
+    const int code = (any ? wait_for_any : wait_for_all)(s, count, words);
+    free(s->all);
+    return code;
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
@@ -218,7 +252,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         signal(SIGALRM, on_alarm);
         alarm(s.timeout);
     }
-    return (any ? wait_for_any : wait_for_all)(&s, argc - o.rest, argv + o.rest);
+    return wait_for(&s, argc - o.rest, argv + o.rest, any);
 }
 
 static const struct bit_verb_object objects[] = {

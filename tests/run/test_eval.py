@@ -21,15 +21,6 @@ def detached(d, *args):
     return evaluate(d, "-dq", *args).stdout.strip()
 
 
-def detached_newest(d, run, *args):
-    """The newest checkpoint of a run that trains may be replaced between bitctl's choice and bitd's check, and is then asked for again."""
-    while True:
-        p = subprocess.run([d.bitctl, "eval", "--socket", d.socket, "-dq", run, *args], capture_output=True, text=True, cwd=d.dir)
-        if p.returncode != 1 or " any more; " not in p.stderr:
-            assert p.returncode == 0, (p.returncode, p.stdout, p.stderr)
-            return p.stdout.strip()
-
-
 def trained(d):
     """(folder of its request files, run): the run scored its tasks after step 6, in 16-bit, and after step 8, as ternary."""
     folder = tasks.make_requests(d)
@@ -211,7 +202,7 @@ def what_it_waits_for_stays():
     with fixture.Daemon("slots = 1\n", hold=[30]) as d:
         trains = d.submit(d.spec(name="trains", steps=100000, at_step=90000, every=8), "--set", "checkpoint.keep_last=1")
         d.ctl("wait", trains, "--for", "step=29", check=True)
-        made = detached_newest(d, trains, "--held-out", "valid=valid.npy")  # queued after the run itself
+        made = detached(d, trains, "--held-out", "valid=valid.npy")  # queued after the run itself
         step = int(d.status(made)["name"].removeprefix("eval-trains-"))
         d.let_on()
         d.ctl("wait", trains, "--for", f"checkpoint={step + 24}", check=True)
