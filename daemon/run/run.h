@@ -1,6 +1,6 @@
 /*
- * A run's state, computed from its journal. No I/O, no clock: a replay and the running daemon apply records with the
- * same function, so they come to the same state.
+ * A run's state, computed from its journal by run_apply. No I/O, no clock: a replay and the running daemon apply
+ * records with the same function, so they come to the same state.
  */
 #ifndef BIT_DAEMON_RUN_H
 #define BIT_DAEMON_RUN_H
@@ -214,8 +214,8 @@ void bit_run_set_steps(Bit__RunSpec *spec, uint64_t steps, uint64_t cosine_steps
  */
 void bit_run_rest(struct bit_run *run);
 
-/** Apply one record. Errors: BIT_ECORRUPT if it cannot follow the records before; -ENOMEM. */
-int bit_run_apply(struct bit_run *run, const Bit__JournalRecord *record);
+/** Remember that the record which is being applied answers this request. Errors: -ENOMEM. */
+int bit_run_note_applied(struct bit_run *run, const char *request_id, uint64_t step, bool cancelled);
 
 bool bit_run_ended(const struct bit_run *run);
 /** In a state in which a job exists or is about to. */

@@ -1,4 +1,4 @@
-/* Applies the records of steps, and those that make the run repeat steps; run.c applies the others. Pure. */
+/* Applies the records of steps, and those that make the run repeat steps. Pure. */
 #ifndef BIT_DAEMON_RUN_STEPS_H
 #define BIT_DAEMON_RUN_STEPS_H
 

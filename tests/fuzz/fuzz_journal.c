@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/run/run.h"
+#include "daemon/run/run_apply.h"
 #include "daemon/store/journal/journal.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"

@@ -11,6 +11,7 @@
 #include "daemon/client/query/status.h"
 #include "daemon/launch/launcher_log.h"
 #include "daemon/launch/squeue.h"
+#include "daemon/run/run_apply.h"
 #include "daemon/store/runs/runs.h"
 #include "daemon/sys/hostlist.h"
 #include "proto/check.h"

@@ -8,6 +8,7 @@
 
 #include "daemon/run/fork_peer.h"
 #include "daemon/run/plans/fork_evaluations.h"
+#include "daemon/run/run_apply.h"
 #include "daemon/store/journal/journal.h"
 #include "daemon/store/runs/runner.h"
 #include "daemon/store/runs/stored_run.h"

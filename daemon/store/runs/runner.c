@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/run/run_apply.h"
 #include "daemon/store/board/board_hparams.h"
 #include "daemon/store/board/tensorboard.h"
 #include "daemon/store/runs/durable.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/run/fork_peer.h"
+#include "daemon/run/run_apply.h"
 #include "daemon/store/journal/journal.h"
 #include "daemon/sys/config.h"
 #include "daemon/sys/fileio.h"

@@ -1,6 +1,7 @@
 /* The pure parts of the guard: rewinds, spike bounds, stragglers, comparisons after a restart, and how a run applies
  * their records. */
 #include "daemon/run/guard/guard.h"
+#include "daemon/run/run_apply.h"
 
 #include <math.h>
 #include <stdio.h>

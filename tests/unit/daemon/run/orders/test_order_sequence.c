@@ -1,4 +1,5 @@
 #include "daemon/run/orders/order_sequence.h"
+#include "daemon/run/run_apply.h"
 
 #include "daemon/store/retention/checkpoint_retention.h"
 #include "proto/check.h"
