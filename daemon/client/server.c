@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/client/change/remove.h"
-#include "daemon/client/change/resume.h"
+#include "daemon/client/change/resumption.h"
 #include "daemon/client/connection/quota.h"
 #include "daemon/client/query/wait.h"
 #include "daemon/client/request.h"

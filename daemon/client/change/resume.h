@@ -7,10 +7,7 @@
 
 #include "daemon/client/connection/client.h"
 
-struct bit_resumption;
-
 /** A ResumeRequest. */
 void bit_resume(struct bit_client *c, const Bit__ResumeRequest *m);
-/** The client has gone. NULL is fine. */
-void bit_resumption_forget(struct bit_resumption *s);
+
 #endif
