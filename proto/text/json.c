@@ -130,6 +130,8 @@ static void print_message(FILE *f, const ProtobufCMessage *msg);
 
 static void print_element(FILE *f, const ProtobufCFieldDescriptor *field, const void *at)
 {
+    char number[32];
+
     switch (field->type) {
     case PROTOBUF_C_TYPE_MESSAGE:
         print_message(f, *(ProtobufCMessage *const *)at);
@@ -158,17 +160,9 @@ static void print_element(FILE *f, const ProtobufCFieldDescriptor *field, const 
     case PROTOBUF_C_TYPE_UINT64:
         print_u64(f, field, *(const uint64_t *)at);
         break;
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-        fprintf(f, "%" PRIu32, *(const uint32_t *)at);
-        break;
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_SINT32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-        fprintf(f, "%" PRId32, *(const int32_t *)at);
-        break;
     default:
-        fprintf(f, "%" PRId64, *(const int64_t *)at);
+        bit_integer_format(field, at, number);
+        fputs(number, f);
         break;
     }
 }

@@ -1,7 +1,9 @@
 #include "proto/text/reflect.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,6 +243,27 @@ const ProtobufCFieldDescriptor *bit_field_find(const ProtobufCMessageDescriptor 
         if (strlen(desc->fields[i].name) == len && memcmp(desc->fields[i].name, name, len) == 0)
             return &desc->fields[i];
     return NULL;
+}
+
+void bit_integer_format(const ProtobufCFieldDescriptor *field, const void *at, char out[32])
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+        snprintf(out, 32, "%" PRId32, *(const int32_t *)at);
+        break;
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+        snprintf(out, 32, "%" PRIu32, *(const uint32_t *)at);
+        break;
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+        snprintf(out, 32, "%" PRIu64, *(const uint64_t *)at);
+        break;
+    default:
+        snprintf(out, 32, "%" PRId64, *(const int64_t *)at);
+    }
 }
 
 void bit_double_format(double value, char out[32])

@@ -40,6 +40,8 @@ int bit_message_fill(ProtobufCMessage *dst, const ProtobufCMessage *src);
 /** The field of desc with this name (`len` bytes, NUL not required); NULL if there is none. */
 const ProtobufCFieldDescriptor *bit_field_find(const ProtobufCMessageDescriptor *desc, const char *name, size_t len);
 
+/** The decimal of an element as bit_field_at returns it, of a field whose type is an integer. */
+void bit_integer_format(const ProtobufCFieldDescriptor *field, const void *at, char out[32]);
 /** A short decimal that reads back as the same double ("0.0003", "1e-05"), or "inf", "-inf", "nan". */
 void bit_double_format(double value, char out[32]);
 

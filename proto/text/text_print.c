@@ -1,7 +1,6 @@
 #include "proto/text/text.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,21 +70,9 @@ static void print_scalar(FILE *f, const ProtobufCFieldDescriptor *field, const v
                           number);
         fputs(number, f);
         break;
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_SINT32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-        fprintf(f, "%" PRId32, *(const int32_t *)at);
-        break;
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-        fprintf(f, "%" PRIu32, *(const uint32_t *)at);
-        break;
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        fprintf(f, "%" PRIu64, *(const uint64_t *)at);
-        break;
     default:
-        fprintf(f, "%" PRId64, *(const int64_t *)at);
+        bit_integer_format(field, at, number);
+        fputs(number, f);
         break;
     }
 }
