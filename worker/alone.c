@@ -1,6 +1,7 @@
 #include "worker/alone.h"
 
 #include <errno.h>
+#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "proto/spec/spec.h"
 #include "proto/text/text.h"
 #include "proto/wire/msg.h"
+#include "worker/ranks/comm.h"
 
 int64_t bit_alone_count(const char *text, int64_t most)
 {
@@ -18,6 +20,14 @@ int64_t bit_alone_count(const char *text, int64_t most)
     const long long n = strtoll(text, &end, 10);
 
     return end == text || *end != '\0' || n < 1 || n > most ? -1 : n;
+}
+
+int bit_alone_set(struct bit_alone_options *options, const char *assignment)
+{
+    if (options->set_count == BIT_ALONE_SETS_MAX)
+        return -1;
+    options->set[options->set_count++] = assignment;
+    return 0;
 }
 
 /* ---- the specification */
@@ -98,7 +108,7 @@ int bit_alone_spec(const struct bit_alone_options *o, Bit__RunSpec **out)
 
 /* ---- ranks */
 
-int bit_alone_start_ranks(int argc, char **argv, int64_t ranks)
+static int start_ranks(int argc, char **argv, int64_t ranks)
 {
     char **args = calloc((size_t)argc + 9, sizeof *args), count[16], self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -126,4 +136,25 @@ int bit_alone_start_ranks(int argc, char **argv, int64_t ranks)
     execvp(args[0], args);
     free(args);
     return bit_fail(-errno, "mpirun");
+}
+
+int bit_alone_main(const char *name, int argc, char **argv, int64_t ranks, bit_alone_verb *verb, void *options)
+{
+    struct bit_comm comm = {0};
+    int provided, err = ranks > 1 ? start_ranks(argc, argv, ranks) : 0;
+
+    if (err < 0) {
+        bit_fail_print(name);
+        return bit_exit_code(err);
+    }
+    if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        return BIT_EXIT_FAILURE;
+    err = bit_comm_init(&comm, MPI_COMM_WORLD);
+    if (err >= 0)
+        err = verb(&comm, options);
+    if (err < 0 && comm.rank == 0)
+        bit_fail_print(name);
+    bit_comm_finish(&comm);
+    MPI_Finalize();
+    return err < 0 ? bit_exit_code(err) : 0;
 }

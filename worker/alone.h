@@ -6,6 +6,8 @@
 
 #include "proto/bit.pb-c.h"
 
+struct bit_comm;
+
 #define BIT_ALONE_SETS_MAX 32
 
 /* Options of the command line that describe the model. */
@@ -25,8 +27,16 @@ int64_t bit_alone_count(const char *text, int64_t most);
  * BIT_ESPEC with the first problem; bit_manifest_read's; -ENOMEM */
 int bit_alone_spec(const struct bit_alone_options *options, Bit__RunSpec **out);
 
-/** Replace this process by mpirun, which starts `ranks` ranks of the same command without --ranks; argv[0] is the verb.
- * Returns only on failure. */
-int bit_alone_start_ranks(int argc, char **argv, int64_t ranks);
+/** Add an assignment of the command line. -1: there are too many. */
+int bit_alone_set(struct bit_alone_options *options, const char *assignment);
+
+/** What a verb does on every rank. */
+typedef int bit_alone_verb(struct bit_comm *comm, void *options);
+/**
+ * The main function of a verb whose options are parsed: MPI, a communicator, the verb. With ranks > 1, this process
+ * becomes mpirun, which starts them with the same command without --ranks; argv[0] is the verb. Rank 0 prints an error
+ * after `name`, "bitworker bench". Returns the exit code.
+ */
+int bit_alone_main(const char *name, int argc, char **argv, int64_t ranks, bit_alone_verb *verb, void *options);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <getopt.h>
 #include <math.h>
-#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +50,39 @@ struct options {
     bool ternary, json;
 };
 
+static int set_precision(struct options *o, const char *text)
+{
+    o->ternary = strcmp(text, "ternary") == 0;
+    return o->ternary || strcmp(text, "16bit") == 0 ? 0 : -1;
+}
+
+/* -1: the value is wrong. */
+static int64_t take_option(struct options *o, int c)
+{
+    switch (c) {
+    case 'm':
+        o->alone.model = optarg;
+        return 0;
+    case 'b':
+        return strcmp(optarg, "auto") == 0 ? 0 : (o->alone.micro_instances = bit_alone_count(optarg, 4096));
+    case 'a':
+        return o->micro_steps = bit_alone_count(optarg, 4096);
+    case 's':
+        return o->steps = (int)bit_alone_count(optarg, BIT_BENCH_STEPS_MAX);
+    case 'r':
+        return o->ranks = (int)bit_alone_count(optarg, 4096);
+    case 'p':
+        return set_precision(o, optarg);
+    case 'S':
+        return bit_alone_set(&o->alone, optarg);
+    case 'd':
+        return bit_alone_set(&o->alone, "launch.deterministic=true");
+    default:
+        o->json = true;
+        return 0;
+    }
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {{"model", required_argument, NULL, 'm'},
@@ -64,7 +96,6 @@ static int parse(int argc, char **argv, struct options *o)
                                           {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-    int64_t n = 1;
     int c;
 
     *o = (struct options){.alone.model = "olmo_1b", .micro_steps = 1, .steps = 10, .ranks = 1};
@@ -75,28 +106,9 @@ static int parse(int argc, char **argv, struct options *o)
         }
         if (c == '?')
             return bit_fail(BIT_EUSAGE, "see bitworker bench --help");
-        if (c == 'm')
-            o->alone.model = optarg;
-        else if (c == 'b' && strcmp(optarg, "auto") != 0)
-            o->alone.micro_instances = n = bit_alone_count(optarg, 4096);
-        else if (c == 'a')
-            o->micro_steps = n = bit_alone_count(optarg, 4096);
-        else if (c == 's')
-            o->steps = (int)(n = bit_alone_count(optarg, BIT_BENCH_STEPS_MAX));
-        else if (c == 'r')
-            o->ranks = (int)(n = bit_alone_count(optarg, 4096));
-        else if (c == 'p' && (strcmp(optarg, "16bit") == 0 || strcmp(optarg, "ternary") == 0))
-            o->ternary = strcmp(optarg, "ternary") == 0;
-        else if (c == 'S' && o->alone.set_count < BIT_ALONE_SETS_MAX)
-            o->alone.set[o->alone.set_count++] = optarg;
-        else if (c == 'd' && o->alone.set_count < BIT_ALONE_SETS_MAX)
-            o->alone.set[o->alone.set_count++] = "launch.deterministic=true";
-        else if (c == 'j')
-            o->json = true;
-        else if (c != 'b')
-            n = -1;
-        if (n < 0)
-            return bit_fail(BIT_EUSAGE, "'%s'; see bitworker bench --help", optarg);
+        if (take_option(o, c) < 0)
+            return bit_fail(BIT_EUSAGE, "'%s'; see bitworker bench --help",
+                            optarg != NULL ? optarg : "--deterministic");
     }
     return optind < argc ? bit_fail(BIT_EUSAGE, "'%s'; see bitworker bench --help", argv[optind]) : 0;
 }
@@ -288,44 +300,58 @@ static int split_step(struct bench *b, const struct options *o, struct bit_bench
     return err;
 }
 
-static int run(struct bit_comm *comm, struct options *o)
+/* What the worker takes of the GPU's memory; without a GPU nothing is reported. before: what was free until then. */
+static void tell_memory(const struct bench *b, size_t before, struct bit_bench_result *out)
 {
+    size_t left = 0;
+
+    if (b->worker.backend != BIT_BACKEND_CUDA || bit_exec_device_memory(&left) < 0)
+        return;
+    out->memory_gib = (double)(bit_exec_device_bytes(&b->worker.model->exec) - left) / (1 << 30);
+    out->taken_gib = ((double)before - (double)left) / (1 << 30);
+}
+
+static int measure(struct bench *b, const struct options *o, struct bit_bench_result *out)
+{
+    int err = bit_product_table_find(&b->worker, NULL);
+
+    if (err < 0)
+        return err;
+    bit_power_open(&b->power, &b->worker.model->exec);
+    b->worker.meanwhile = sample_clock;
+    b->worker.meanwhile_arg = b;
+    b->batch = draw_batch(&b->worker.plan);
+    err = bit_comm_agree(b->worker.comm, b->batch == NULL ? bit_fail(-ENOMEM, "tokens") : 0);
+    if (err >= 0)
+        err = time_steps(b, o, out);
+    return err < 0 ? err : split_step(b, o, out);
+}
+
+/* A bit_alone_verb. */
+static int run(struct bit_comm *comm, void *options)
+{
+    struct options *o = options;
     struct bit_sections sections = {0};
     Bit__Welcome welcome = BIT__WELCOME__INIT;
     struct bench b = {0};
     struct bit_bench_result result = {.worker = &b.worker, .model = o->alone.model, .micro_steps = o->micro_steps};
-    size_t before = 0, left = 0;
+    size_t before = 0;
     int err = settle_batch(o, comm->size, &welcome.spec);
 
     comm->sections = &sections;
     err = bit_comm_agree(comm, err);
-    if (err >= 0 && comm->rank == 0 && bit_exec_device_memory(&before) < 0) /* no GPU: no memory is reported */
+    if (err >= 0 && comm->rank == 0 && bit_exec_device_memory(&before) < 0)
         before = 0;
     if (err >= 0)
         err = bit_worker_init(&b.worker, comm, &welcome, "bench", &sections);
-    if (err < 0)
-        goto out;
-    if (o->ternary)
-        b.worker.phase.precision = BIT__PRECISION__TERNARY;
-    err = bit_product_table_find(&b.worker, NULL);
-    if (err < 0)
-        goto out;
-    bit_power_open(&b.power, &b.worker.model->exec);
-    b.worker.meanwhile = sample_clock;
-    b.worker.meanwhile_arg = &b;
-    b.batch = draw_batch(&b.worker.plan);
-    err = bit_comm_agree(comm, b.batch == NULL ? bit_fail(-ENOMEM, "tokens") : 0);
-    if (err >= 0)
-        err = time_steps(&b, o, &result);
-    if (err >= 0)
-        err = split_step(&b, o, &result);
-    if (err >= 0 && b.worker.backend == BIT_BACKEND_CUDA && bit_exec_device_memory(&left) >= 0) {
-        result.memory_gib = (double)(bit_exec_device_bytes(&b.worker.model->exec) - left) / (1 << 30);
-        result.taken_gib = ((double)before - (double)left) / (1 << 30);
+    if (err >= 0) {
+        b.worker.phase.precision = o->ternary ? BIT__PRECISION__TERNARY : b.worker.phase.precision;
+        err = measure(&b, o, &result);
     }
+    if (err >= 0)
+        tell_memory(&b, before, &result);
     if (err >= 0 && comm->rank == 0)
         bit_bench_print(&result, o->json);
-out:
     bit_power_close(&b.power);
     free(b.batch);
     bit_worker_finish(&b.worker);
@@ -335,24 +361,12 @@ out:
 
 int bit_bench_main(int argc, char **argv)
 {
-    struct bit_comm comm = {0};
     struct options options;
-    int provided, err = parse(argc, argv, &options);
+    int err = parse(argc, argv, &options);
 
-    if (err >= 0 && options.ranks > 1)
-        err = bit_alone_start_ranks(argc, argv, options.ranks);
     if (err < 0) {
         bit_fail_print("bitworker bench");
         return bit_exit_code(err);
     }
-    if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
-        return BIT_EXIT_FAILURE;
-    err = bit_comm_init(&comm, MPI_COMM_WORLD);
-    if (err >= 0)
-        err = run(&comm, &options);
-    if (err < 0 && comm.rank == 0)
-        bit_fail_print("bitworker bench");
-    bit_comm_finish(&comm);
-    MPI_Finalize();
-    return err < 0 ? bit_exit_code(err) : 0;
+    return bit_alone_main("bitworker bench", argc, argv, options.ranks, run, &options);
 }

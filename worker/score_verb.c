@@ -4,7 +4,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
-#include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,10 +73,7 @@ static int64_t take_option(struct options *o, int c)
     case 'p':
         return set_precision(o, optarg);
     case 'S':
-        if (o->alone.set_count == BIT_ALONE_SETS_MAX)
-            return -1;
-        o->alone.set[o->alone.set_count++] = optarg;
-        return 0;
+        return bit_alone_set(&o->alone, optarg);
     case 'n':
         return o->repeat = bit_alone_count(optarg, 1000);
     case 'r':
@@ -252,8 +248,10 @@ static int score_in(struct verb *v, const struct options *o, Bit__Precision prec
     return fflush(stdout) != 0 ? bit_fail(-errno, "writing the sums") : 0;
 }
 
-static int run(struct bit_comm *comm, struct options *o)
+/* A bit_alone_verb. */
+static int run(struct bit_comm *comm, void *options)
 {
+    struct options *o = options;
     struct bit_sections sections = {0};
     Bit__Welcome welcome = BIT__WELCOME__INIT;
     struct verb v = {0};
@@ -283,24 +281,12 @@ out:
 
 int bit_score_main(int argc, char **argv)
 {
-    struct bit_comm comm = {0};
     struct options options;
-    int provided, err = parse(argc, argv, &options);
+    int err = parse(argc, argv, &options);
 
-    if (err >= 0 && options.ranks > 1)
-        err = bit_alone_start_ranks(argc, argv, options.ranks);
     if (err < 0) {
         bit_fail_print("bitworker score");
         return bit_exit_code(err);
     }
-    if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
-        return BIT_EXIT_FAILURE;
-    err = bit_comm_init(&comm, MPI_COMM_WORLD);
-    if (err >= 0)
-        err = run(&comm, &options);
-    if (err < 0 && comm.rank == 0)
-        bit_fail_print("bitworker score");
-    bit_comm_finish(&comm);
-    MPI_Finalize();
-    return err < 0 ? bit_exit_code(err) : 0;
+    return bit_alone_main("bitworker score", argc, argv, options.ranks, run, &options);
 }
