@@ -373,17 +373,10 @@ static int listen_tcp(struct bit_daemon *d)
     return bit_worker_link_listen_tcp(&d->links, d->config.listen, d->config.advertise, kept);
 }
 
-int bit_daemon_init(struct bit_daemon *d)
+static int begin_loop(struct bit_daemon *d)
 {
-    d->lock_fd = -1;
-    d->env = (struct bit_env){.loop = &d->loop, .config = &d->config};
-    d->jobs = (struct bit_jobs){&d->runs, &d->links, stop_all, withhold, d};
-    bit_runs_init(&d->runs, &d->env, &runner_ops, d);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit becomes an error of write(2), as a full disk is */
-    umask(077);
-    raise_file_limit();
     int err = uv_loop_init(&d->loop);
+
     if (err < 0)
         return bit_fail(err, "the event loop: %s", uv_strerror(err));
     err = bit_loop_latency_init(&d->latency, &d->loop);
@@ -395,11 +388,13 @@ int bit_daemon_init(struct bit_daemon *d)
     if (d->env.hooks == NULL)
         return -ENOMEM;
     err = bit_user_threads_init(&d->user_threads, &d->loop);
-    if (err < 0)
-        return bit_fail(err, "the threads of users: %s", uv_strerror(err));
-    bit_sweeps_init(&d->sweeps, &d->env, &d->runs, on_sweep_changed, d);
-    start_handles(d); /* first: a signal that arrives during the replay is handled after it */
-    err = take_state_folder(d);
+    return err < 0 ? bit_fail(err, "the threads of users: %s", uv_strerror(err)) : 0;
+}
+
+static int load_state(struct bit_daemon *d)
+{
+    int err = take_state_folder(d);
+
     if (err == 0)
         err = bit_runs_load(&d->runs);
     if (err == 0)
@@ -408,29 +403,62 @@ int bit_daemon_init(struct bit_daemon *d)
         return err;
     bit_checkpoint_retention_finish(&d->runs);
     bit_removal_resume(&d->runs);
-    err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_admit_link_ops, &d->jobs);
+    return 0;
+}
+
+static int listen_all(struct bit_daemon *d)
+{
+    int err = bit_worker_link_listen(&d->links, &d->loop, d->config.link, &bit_admit_link_ops, &d->jobs);
+
     if (err == 0 && d->config.listen[0] != '\0')
         err = listen_tcp(d);
     if (err == 0)
         err = bit_server_listen(&d->server, &d->env, &d->runs, &d->sweeps, &d->user_threads);
     if (err == 0)
         err = bit_http_open(&d->http, &d->server.clients, &d->server.access);
-    if (err < 0)
-        return err;
-    bit_info("listening", "socket=%s state=%s slots=%u pid=%d", d->config.socket, d->config.state, d->config.slots,
-             getpid());
-    err = bit_own_run_choose(&d->runs, &d->sweeps, &d->own_run);
+    if (err == 0)
+        bit_info("listening", "socket=%s state=%s slots=%u pid=%d", d->config.socket, d->config.state, d->config.slots,
+                 getpid());
+    return err;
+}
+
+/* What an earlier bitd was doing, and what may begin now. */
+static int go_on(struct bit_daemon *d)
+{
+    int err = bit_own_run_choose(&d->runs, &d->sweeps, &d->own_run);
+
     if (err < 0)
         return err;
     resume_runs(d);
     bit_sweep_change_finish(&d->sweeps);
     bit_sweep_life_look(&d->sweeps);
     bit_own_run_tell_others(&d->own_run, &d->runs);
-    err = bit_batch_begin(d, &d->batch);
+    return bit_batch_begin(d, &d->batch);
+}
+
+int bit_daemon_init(struct bit_daemon *d)
+{
+    d->lock_fd = -1;
+    d->env = (struct bit_env){.loop = &d->loop, .config = &d->config};
+    d->jobs = (struct bit_jobs){&d->runs, &d->links, stop_all, withhold, d};
+    bit_runs_init(&d->runs, &d->env, &runner_ops, d);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit becomes an error of write(2), as a full disk is */
+    umask(077);
+    raise_file_limit();
+    int err = begin_loop(d);
     if (err < 0)
         return err;
-    bit_notify("READY=1\nSTATUS=%zu runs\n", d->runs.count);
-    return 0;
+    bit_sweeps_init(&d->sweeps, &d->env, &d->runs, on_sweep_changed, d);
+    start_handles(d); /* first: a signal that arrives during the replay is handled after it */
+    err = load_state(d);
+    if (err == 0)
+        err = listen_all(d);
+    if (err == 0)
+        err = go_on(d);
+    if (err == 0)
+        bit_notify("READY=1\nSTATUS=%zu runs\n", d->runs.count);
+    return err;
 }
 
 void bit_daemon_run(struct bit_daemon *d)

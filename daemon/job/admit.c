@@ -87,11 +87,27 @@ static void read_products(const struct bit_runner *r, bool training, struct bit_
     m->products.len = out->size;
 }
 
+/* What follows from the run and the settings alone. */
+static void describe_run(const struct bit_runner *r, Bit__Welcome *m)
+{
+    const struct bit_run *run = &r->run;
+    const struct bit_config *config = r->env->config;
+
+    m->protocol = BIT_PROTOCOL_VERSION;
+    m->epoch = run->launch.epoch;
+    m->spec = run->spec;
+    m->last_step = run->step;
+    m->identity = run->identity[0] ? (char *)(uintptr_t)run->identity : NULL;
+    m->has_fresh_moments = m->fresh_moments = begins_fresh(run);
+    m->has_beat_ms = m->has_fence_ms = true;
+    m->beat_ms = (uint32_t)(config->heartbeat_ms / BIT_BEATS_MISSED);
+    m->fence_ms = config->fence_ms;
+}
+
 static int welcome(struct bit_job *job, struct bit_worker_link *link, const struct bit_worker_link_ops *ops,
                    void *owner, bool training)
 {
-    struct bit_run *run = &job->runner->run;
-    const struct bit_config *config = job->runner->env->config;
+    const struct bit_run *run = &job->runner->run;
     char *folder = bit_runner_path(job->runner, "checkpoints"), *restore = NULL;
     Bit__Welcome m = BIT__WELCOME__INIT;
     struct bit_init_lists lists;
@@ -107,18 +123,10 @@ static int welcome(struct bit_job *job, struct bit_worker_link *link, const stru
         err = origin == NULL ? bit_fail(-ENOMEM, "a welcome") : find_origin(job->runner, origin, &begins);
     if (err == 0 && begins)
         bit_init_from_tell(origin, &lists, &init);
+    describe_run(job->runner, &m);
     m.init = begins ? &init : NULL;
-    m.protocol = BIT_PROTOCOL_VERSION;
-    m.epoch = run->launch.epoch;
-    m.spec = run->spec;
-    m.last_step = run->step;
     m.checkpoint_dir = folder;
-    m.identity = run->identity[0] ? run->identity : NULL;
     m.restore = training ? NULL : restore;
-    m.has_fresh_moments = m.fresh_moments = begins_fresh(run);
-    m.has_beat_ms = m.has_fence_ms = true;
-    m.beat_ms = (uint32_t)(config->heartbeat_ms / BIT_BEATS_MISSED);
-    m.fence_ms = config->fence_ms;
     if (err == 0)
         read_products(job->runner, training, &products, &m);
     if (err == 0)

@@ -171,6 +171,12 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+static int open_log(const char *path, int *out)
+{
+    *out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return *out < 0 ? bit_fail(-errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
 int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_launch_ended *ended, void *arg,
                      struct bit_launch **out)
 {
@@ -183,12 +189,10 @@ int bit_launch_start(uv_loop_t *loop, const struct bit_launch_args *args, bit_la
         bit_fail(err, "starting %s", args->run);
         goto out;
     }
-    log = open(args->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (log < 0) {
-        err = bit_fail(-errno, "%s: %s", args->log, strerror(errno));
-        goto out;
-    }
-    if (bit_launch_needs_file(args) && (err = write_nodes(args)) < 0)
+    err = open_log(args->log, &log);
+    if (err == 0 && bit_launch_needs_file(args))
+        err = write_nodes(args);
+    if (err < 0)
         goto out;
     l->ended = ended;
     l->arg = arg;

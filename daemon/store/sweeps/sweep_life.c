@@ -74,9 +74,26 @@ static Bit__RunSpec *make_spec(const struct bit_sweep *s, size_t branch)
     return spec;
 }
 
-static int add(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch, const struct bit_fork_origin *origin)
+/* The first record of a branch's run. request_id is borrowed. */
+static Bit__RunSubmitted submitted_as(const struct bit_sweep *s, size_t branch, char *request_id)
 {
     Bit__RunSubmitted asked = BIT__RUN_SUBMITTED__INIT;
+
+    asked.request_id = request_id;
+    asked.uid = s->plan->uid;
+    asked.has_priority = s->plan->has_priority;
+    asked.priority = s->plan->priority;
+    asked.n_after = s->plan->n_after;
+    asked.after = s->plan->after;
+    asked.sweep = (char *)(uintptr_t)s->id;
+    asked.has_branch = true;
+    asked.branch = (uint32_t)branch;
+    asked.label = s->plan->branch[branch]->label;
+    return asked;
+}
+
+static int add(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch, const struct bit_fork_origin *origin)
+{
     Bit__RunSpec *spec = make_spec(s, branch);
     struct bit_runner *r = NULL;
     char request_id[BIT_REQUEST_ID_MAX + 1];
@@ -89,16 +106,7 @@ static int add(struct bit_sweeps *sweeps, struct bit_sweep *s, size_t branch, co
         return bit_fail(-ENOMEM, "a run of %s", s->id);
     }
     snprintf(request_id, sizeof request_id, "%s-branch-%zu", s->id, branch);
-    asked.request_id = request_id;
-    asked.uid = s->plan->uid;
-    asked.has_priority = s->plan->has_priority;
-    asked.priority = s->plan->priority;
-    asked.n_after = s->plan->n_after;
-    asked.after = s->plan->after;
-    asked.sweep = s->id;
-    asked.has_branch = true;
-    asked.branch = (uint32_t)branch;
-    asked.label = s->plan->branch[branch]->label;
+    const Bit__RunSubmitted asked = submitted_as(s, branch, request_id);
     int err = bit_new_run_make(sweeps->runs, spec, &asked, origin, origin == NULL ? s->dir : NULL, &r);
     if (err < 0) {
         free(id);
