@@ -14,6 +14,7 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
+#include "proto/text/nearest.h"
 
 #define OPTIONS_MAX 32
 
@@ -185,4 +186,15 @@ bool bit_parse_u64(const char *text, unsigned long long *out)
         return false;
     *out = v;
     return true;
+}
+
+int bit_usage_names(const struct bit_cli_verb *verb, const char *what, const char *word, const char *const *names)
+{
+    char list[256] = "", hint[BIT_NEAREST_HINT];
+
+    for (size_t i = 0; names[i] != NULL; i++)
+        bit_format_more(list, sizeof list, "%s%s", i == 0 ? "" : names[i + 1] != NULL ? ", " : " or ", names[i]);
+    if (word == NULL)
+        return bit_usage(verb, "%s is missing: it takes %s", what, list);
+    return bit_usage(verb, "%s takes %s, not '%s'%s", what, list, word, bit_nearest_hint(word, names, hint));
 }

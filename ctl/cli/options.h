@@ -33,6 +33,11 @@ int bit_options_end_many(struct bit_options *o, int got, int argc, char **argv);
 void bit_usage_in_json(bool json);
 /** Print "bitctl submit: what" and a pointer to --help on stderr, or an ErrorReply as JSON; returns BIT_EXIT_USAGE. */
 int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/**
+ * The same for a word that is none of `names` (up to a NULL), which `what` takes; suggests the nearest. word NULL: none
+ * is given.
+ */
+int bit_usage_names(const struct bit_cli_verb *verb, const char *what, const char *word, const char *const *names);
 /** Read an unsigned number. Unless the whole text is one, false, and *out is not written. */
 bool bit_parse_u64(const char *text, unsigned long long *out);
 

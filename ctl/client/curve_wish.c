@@ -22,6 +22,9 @@ static const struct {
     [BIT_CURVE_TASK] = {"task:", "score of"},
 };
 
+const char *const bit_curve_wish_words[] = {"loss",     "norm", "lr",       "flip",      "zero",
+                                            "strength", "rate", "eval:SET", "task:TASK", NULL};
+
 bool bit_curve_wish_is_of_steps(const struct bit_curve_wish *wish)
 {
     return wish->what != BIT_CURVE_EVAL && wish->what != BIT_CURVE_TASK;

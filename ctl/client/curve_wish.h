@@ -28,6 +28,9 @@ struct bit_curve_wish {
 
 #define BIT_CURVE_WISHES "loss, norm, lr, flip, zero, strength, rate, eval:SET, task:TASK"
 
+/** The words of BIT_CURVE_WISHES, up to a NULL. */
+extern const char *const bit_curve_wish_words[];
+
 /** Parse a word; the name of a set or a task may be followed by ":16bit" or ":ternary". False if it is no curve. */
 bool bit_curve_wish_parse(const char *text, struct bit_curve_wish *out);
 /** The title of an axis: "gradient norm", "loss of held, ternary". */

@@ -114,20 +114,24 @@ char *bit_text_after(uint64_t step, char out[BIT_AFTER_TEXT])
     return out;
 }
 
+/* By number, from 1 on, up to a NULL. */
+static const char *const states[] = {
+    [BIT__RUN_STATE__QUEUED] = "queued",         [BIT__RUN_STATE__STARTING] = "starting",
+    [BIT__RUN_STATE__TRAINING] = "training",     [BIT__RUN_STATE__PAUSING] = "pausing",
+    [BIT__RUN_STATE__PAUSED] = "paused",         [BIT__RUN_STATE__RESTARTING] = "restarting",
+    [BIT__RUN_STATE__BLOCKED] = "blocked",       [BIT__RUN_STATE__COMPLETED] = "completed",
+    [BIT__RUN_STATE__CANCELLING] = "cancelling", [BIT__RUN_STATE__CANCELLED] = "cancelled",
+    [BIT__RUN_STATE__FAILED] = "failed",         NULL,
+};
+
 const char *bit_text_state(Bit__RunState state)
 {
-    static const char *const names[] = {
-        [BIT__RUN_STATE__QUEUED] = "queued",         [BIT__RUN_STATE__STARTING] = "starting",
-        [BIT__RUN_STATE__TRAINING] = "training",     [BIT__RUN_STATE__PAUSING] = "pausing",
-        [BIT__RUN_STATE__PAUSED] = "paused",         [BIT__RUN_STATE__RESTARTING] = "restarting",
-        [BIT__RUN_STATE__BLOCKED] = "blocked",       [BIT__RUN_STATE__COMPLETED] = "completed",
-        [BIT__RUN_STATE__CANCELLING] = "cancelling", [BIT__RUN_STATE__CANCELLED] = "cancelled",
-        [BIT__RUN_STATE__FAILED] = "failed",
-    };
+    return (unsigned)state < BIT_COUNT(states) && states[state] != NULL ? states[state] : "?";
+}
 
-    if ((unsigned)state >= sizeof names / sizeof names[0] || !names[state])
-        return "?";
-    return names[state];
+const char *const *bit_text_states(void)
+{
+    return states + BIT__RUN_STATE__QUEUED;
 }
 
 void bit_show_state(FILE *f, Bit__RunState state, const char *reason)

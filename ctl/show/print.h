@@ -23,6 +23,7 @@ char *bit_text_time(uint64_t time_ns, char out[BIT_TEXT]);                  /* l
 char *bit_text_progress(uint64_t done, uint64_t all, int width, char *out); /* [=====>    ]; out has width + 3 */
 char *bit_text_after(uint64_t step, char out[BIT_AFTER_TEXT]);              /* " after step 7"; "" for step 0 */
 const char *bit_text_state(Bit__RunState state);                            /* "training" */
+const char *const *bit_text_states(void);                                   /* all of them, up to a NULL */
 /** "paused: by uid 0". A reason that begins with the state is printed alone: "paused at step 57". */
 void bit_show_state(FILE *f, Bit__RunState state, const char *reason);
 const char *bit_text_precision(Bit__Precision precision); /* "16-bit", "1.58-bit" */

@@ -255,6 +255,23 @@ static void print_kind(FILE *f, const struct bit_preset_kind *kind, bool first)
     bit_fold_wrapped(f, kind->about, (int)strlen(kind->field) + 2, 2, bit_fold_page_columns());
 }
 
+static int no_preset(const struct bit_preset_kind *kinds, size_t kind_count, const char *word)
+{
+    struct bit_nearest nearest;
+    size_t count;
+
+    bit_nearest_init(&nearest, word, strlen(word));
+    for (size_t k = 0; k < kind_count; k++) {
+        const struct bit_preset *list = kinds[k].list(&count);
+        for (size_t i = 0; i < count; i++)
+            bit_nearest_offer(&nearest, list[i].name);
+    }
+    const char *near = bit_nearest_name(&nearest);
+    if (near == NULL)
+        return bit_fail(BIT_EUSAGE, "there is no preset '%s'; `bitctl help presets` lists them", word);
+    return bit_fail(BIT_EUSAGE, "there is no preset '%s'; did you mean %s?", word, near);
+}
+
 int bit_spec_page_print_presets(FILE *f, const char *word, bool json)
 {
     size_t count, found = 0, kind_count;
@@ -270,7 +287,7 @@ int bit_spec_page_print_presets(FILE *f, const char *word, bool json)
                 found++;
             }
     }
-    return found > 0 ? 0 : bit_fail(BIT_EUSAGE, "there is no preset '%s'; `bitctl help presets` lists them", word);
+    return found > 0 ? 0 : no_preset(kinds, kind_count, word);
 }
 
 /* ---- the man page */

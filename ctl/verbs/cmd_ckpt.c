@@ -260,6 +260,7 @@ static int change_all(struct bit_cli *cli, const char *how, int count, char **wo
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
+    static const char *const subverbs[] = {"ls", "show", "verify", "pin", "unpin", "rm", NULL};
     struct bit_options o = {.verb = &bit_cmd_ckpt, .cli = cli};
     bool force = false;
     int got;
@@ -275,7 +276,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     const bool removes = strcmp(how, "rm") == 0, lists = strcmp(how, "ls") == 0, shows = strcmp(how, "show") == 0;
     if (!removes && !lists && !shows && strcmp(how, "verify") != 0 && strcmp(how, "pin") != 0 &&
         strcmp(how, "unpin") != 0)
-        return bit_usage(&bit_cmd_ckpt, "'%s' is none of ls, show, verify, pin, unpin and rm", how);
+        return bit_usage_names(&bit_cmd_ckpt, "ckpt", how, subverbs);
     if (force && !removes)
         return bit_usage(&bit_cmd_ckpt, "--force is for rm only");
     if (count == 0)

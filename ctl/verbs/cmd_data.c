@@ -123,6 +123,7 @@ static int over_files(const struct bit_data_options *d, int words, char **word, 
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
+    static const char *const subverbs[] = {"info", "verify", "show", NULL};
     struct bit_data_options d = {.cli = cli, .context = 2048};
     struct bit_options o = {.verb = &bit_cmd_data, .cli = cli};
     int got, code = 0;
@@ -143,7 +144,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         return over_files(&d, words, word, bit_data_verify, bit_data_requests_verify);
     if (strcmp(verb, "show") == 0)
         return show(&d, words, word);
-    return bit_usage(&bit_cmd_data, "'%s' is none of info, verify, show", verb);
+    return bit_usage_names(&bit_cmd_data, "data", verb, subverbs);
 }
 
 static const struct bit_verb_object objects[] = {

@@ -67,11 +67,13 @@ struct eval {
 
 static int take_precision(struct bit_eval_ask *ask, const char *value)
 {
+    static const char *const precisions[] = {"16bit", "ternary", "both", NULL};
+
     ask->has_precision = true;
     ask->both = strcmp(value, "both") == 0;
     if (ask->both || bit_precision_parse(value, &ask->precision) == 0)
         return 0;
-    return bit_usage(&bit_cmd_eval, "--precision takes 16bit, ternary or both, not '%s'", value);
+    return bit_usage_names(&bit_cmd_eval, "--precision", value, precisions);
 }
 
 static int take_step(struct bit_eval_ask *ask, unsigned long long step)

@@ -171,25 +171,30 @@ static int export_of_run(struct export *x)
 
 /* ---- the command line */
 
+/* name: NULL, or a word that is no form. */
 static int usage_forms(const char *name)
 {
-    char known[BIT_TEXT * 4] = "";
+    const char *known[16] = {NULL};
+    size_t count = 0;
 
-    for (const struct bit_export_form *f = bit_export_forms; f->name != NULL; f++)
-        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", known[0] == '\0' ? "" : ", ", f->name);
-    return name == NULL ? bit_usage(&bit_cmd_export, "--to which FORM? There are %s", known)
-                        : bit_usage(&bit_cmd_export, "--to %s: the forms are %s", name, known);
+    for (const struct bit_export_form *f = bit_export_forms; f->name != NULL; f++) {
+        BIT_ASSERT(count + 1 < BIT_COUNT(known));
+        known[count++] = f->name;
+    }
+    return bit_usage_names(&bit_cmd_export, "--to", name, known);
 }
 
 static int usage_types(const struct bit_export_form *form, const char *type)
 {
-    char known[BIT_TEXT * 4] = "";
+    const char *known[BIT_NUMBERS_TYPES + 1] = {NULL};
+    char what[64];
+    size_t count = 0;
 
     for (int t = 0; t < BIT_NUMBERS_TYPES; t++)
         if (form->types >> t & 1)
-            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", known[0] == '\0' ? "" : ", ",
-                     bit_numbers_type_name((enum bit_number_type)t));
-    return bit_usage(&bit_cmd_export, "--type %s: %s takes %s", type, form->name, known);
+            known[count++] = bit_numbers_type_name((enum bit_number_type)t);
+    snprintf(what, sizeof what, "--to %s --type", form->name);
+    return bit_usage_names(&bit_cmd_export, what, type, known);
 }
 
 /* < 0: the option is valid; else the exit code after the mistake was printed. */

@@ -6,7 +6,9 @@
 #include "ctl/cli/options.h"
 #include "ctl/spec/spec_page.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/check.h"
 #include "proto/err.h"
+#include "proto/text/nearest.h"
 
 static const struct bit_option options[] = {{0}};
 
@@ -20,16 +22,23 @@ static int explain_json(const char *what)
 
 static int explain_verb(const char *name)
 {
+    static const char *const topics[] = {"spec", "presets", "json"};
     const struct bit_cli_verb *verb = bit_verb_find(bit_verbs, name), *meant;
 
     if (verb) {
         bit_help(verb);
         return 0;
     }
+    struct bit_nearest topic;
+    bit_nearest_init(&topic, name, strlen(name));
+    for (size_t i = 0; i < BIT_COUNT(topics); i++)
+        bit_nearest_offer(&topic, topics[i]);
+    const char *word = bit_nearest_name(&topic);
     meant = bit_verb_meant(bit_verbs, name);
+    word = word == NULL && meant != NULL ? meant->name : word;
     return bit_fail(BIT_EUSAGE, "there is no verb '%s'; %s%s%s", name,
-                    meant ? "did you mean `bitctl help " : "`bitctl help", meant ? meant->name : "",
-                    meant ? "`?" : "` lists them");
+                    word ? "did you mean `bitctl help " : "`bitctl help", word ? word : "",
+                    word ? "`?" : "` lists them");
 }
 
 static int explain(bool json, const char *topic, const char *what)

@@ -11,10 +11,10 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/branches.h"
+#include "ctl/client/plot_series.h"
 #include "ctl/show/csv_field.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
-#include "ctl/client/plot_series.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -271,10 +271,12 @@ static bool parse_number(const char *text, double *out)
 /* Takes an option; 0, or the exit code after a mistake was printed. */
 static int take_option(struct wishes *w, int option, const char *value)
 {
+    static const char *const axes[] = {"step", "tokens", "since-switch", NULL};
+
     if (option == OPT_X && !bit_plot_x_parse(value, &w->x))
-        return bit_usage(&bit_cmd_plot, "--x %s: it is step, tokens or since-switch", value);
+        return bit_usage_names(&bit_cmd_plot, "--x", value, axes);
     if (option == OPT_Y && !bit_curve_wish_parse(value, &w->y))
-        return bit_usage(&bit_cmd_plot, "--y %s: it is one of " BIT_CURVE_WISHES, value);
+        return bit_usage_names(&bit_cmd_plot, "--y", value, bit_curve_wish_words);
     if (option == OPT_SMOOTH && (!bit_parse_u64(value, &w->smooth) || w->smooth == 0 || w->smooth > BIT_SMOOTH_MAX))
         return bit_usage(&bit_cmd_plot, "--smooth %s: not a number of values from 1 to %d", value, BIT_SMOOTH_MAX);
     if (option == OPT_FROM && !parse_number(value, &w->from))

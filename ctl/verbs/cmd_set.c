@@ -1,10 +1,13 @@
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ctl/cli/queue_options.h"
 #include "ctl/client/change.h"
 #include "ctl/verbs/verbs.h"
+#include "proto/err.h"
+#include "proto/text/nearest.h"
 
 enum { OPT_AT };
 static const struct bit_option options[] = {
@@ -31,6 +34,25 @@ static const char *priority_of(const char *assignment)
     static const char key[] = "priority=";
 
     return strncmp(assignment, key, strlen(key)) == 0 ? assignment + strlen(key) : NULL;
+}
+
+/* A key without a dot is a short one or, more rarely, a field at the top of a specification. */
+static int check_key(const char *assignment)
+{
+    static const char *const shorts[] = {"priority", "decay", "weight_decay", NULL};
+    char key[BIT_NEAREST_WORD_MAX + 1], hint[BIT_NEAREST_HINT];
+    const size_t bytes = strcspn(assignment, "+=");
+
+    if (bytes >= sizeof key || memchr(assignment, '.', bytes) != NULL)
+        return 0;
+    snprintf(key, sizeof key, "%.*s", (int)bytes, assignment);
+    for (size_t i = 0; shorts[i] != NULL; i++)
+        if (strcmp(key, shorts[i]) == 0)
+            return 0;
+    if (protobuf_c_message_descriptor_get_field_by_name(&bit__run_spec__descriptor, key) != NULL ||
+        *bit_nearest_hint(key, shorts, hint) == '\0')
+        return 0; /* bitd suggests a field */
+    return bit_usage(&bit_cmd_set, "there is no setting '%s'%s", key, hint);
 }
 
 /* The priority belongs to the queue, not to the specification, so it must be given alone. */
@@ -67,6 +89,10 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     ask.n_set = (size_t)(argc - o.rest - 1);
     if (ask.n_set == 0)
         return bit_usage(&bit_cmd_set, "give a setting: KEY=VALUE, as in schedule.peak_lr=3e-4");
+    for (size_t i = 0; i < ask.n_set && code < 0; i++)
+        code = check_key(ask.set[i]) != 0 ? BIT_EXIT_USAGE : code;
+    if (code >= 0)
+        return code;
     for (size_t i = 0; i < ask.n_set; i++)
         if (priority_of(ask.set[i]) != NULL)
             return set_priority(cli, &ask, priority_of(ask.set[i]));

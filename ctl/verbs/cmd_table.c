@@ -15,6 +15,7 @@
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/text/nearest.h"
 #include "proto/wire/msg.h"
 
 enum { OPT_BY, OPT_LAST, OPT_SMOOTH, OPT_TRUNK, OPT_PAIRS, OPT_EFFECTS, OPT_CSV, OPT_MARKDOWN };
@@ -80,12 +81,24 @@ static bool find_trunk(const struct bit_branches *b, struct wishes *w)
 
 /* ---- mistakes: each returns the exit code */
 
+static void end_with_hint(const struct bit_nearest *near)
+{
+    const char *meant = bit_nearest_name(near);
+
+    bit_show(stderr, "%s%s%s\n", meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+}
+
 static int no_trunk(const struct bit_branches *b, const struct wishes *w)
 {
+    struct bit_nearest near;
+
+    bit_nearest_init(&near, w->trunk, strlen(w->trunk));
     bit_show(stderr, "bitctl: --trunk %s is no branch; there are:", w->trunk);
-    for (size_t i = 0; i < b->branches; i++)
+    for (size_t i = 0; i < b->branches; i++) {
         bit_show(stderr, "%s %s", i > 0 ? "," : "", b->label[i]);
-    bit_show(stderr, "\n");
+        bit_nearest_offer(&near, b->label[i]);
+    }
+    end_with_hint(&near);
     return BIT_EXIT_FAILURE;
 }
 
@@ -95,10 +108,14 @@ static int no_measure(const struct bit_branch_measures *m, const struct wishes *
         bit_show(stderr, "bitctl: none of these runs has a loss yet\n");
         return BIT_EXIT_FAILURE;
     }
+    struct bit_nearest near;
+    bit_nearest_init(&near, w->by, strlen(w->by));
     bit_show(stderr, "bitctl: --by %s is no measure of these runs; there are:", w->by);
-    for (size_t i = 0; i < m->count; i++)
+    for (size_t i = 0; i < m->count; i++) {
         bit_show(stderr, "%s \"%s\"", i > 0 ? "," : "", m->measure[i].name);
-    bit_show(stderr, "\n");
+        bit_nearest_offer(&near, m->measure[i].name);
+    }
+    end_with_hint(&near);
     return BIT_EXIT_FAILURE;
 }
 

@@ -18,6 +18,8 @@
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/format.h"
+#include "proto/text/nearest.h"
 #include "proto/text/precision.h"
 
 enum { OPT_FOR, OPT_TIMEOUT, OPT_ANY };
@@ -82,16 +84,21 @@ static int take_state(Bit__WaitRequest *ask, const char *name)
             ask->state = (Bit__RunState)s;
             return 0;
         }
-    return bit_usage(&bit_cmd_wait, "there is no state '%s'", name);
+    return bit_usage_names(&bit_cmd_wait, "--for state=", name, bit_text_states());
 }
 
 static int take_for(Bit__WaitRequest *ask, const char *what)
 {
+    static const char *const keys[] = {"state", "step", "phase", "checkpoint", NULL}, *const phases[] = {
+                                                                                          "16bit", "ternary", NULL};
+    char key[32], hint[BIT_NEAREST_HINT];
     unsigned long long n;
 
     if (strncmp(what, "state=", 6) == 0)
         return take_state(ask, what + 6);
-    if (strncmp(what, "phase=", 6) == 0 && bit_precision_parse(what + 6, &ask->precision) == 0) {
+    if (strncmp(what, "phase=", 6) == 0) {
+        if (bit_precision_parse(what + 6, &ask->precision) < 0)
+            return bit_usage_names(&bit_cmd_wait, "--for phase=", what + 6, phases);
         ask->has_precision = true;
         return 0;
     }
@@ -105,7 +112,9 @@ static int take_for(Bit__WaitRequest *ask, const char *what)
         ask->checkpoint = n;
         return 0;
     }
-    return bit_usage(&bit_cmd_wait, "--for takes state=, step=, phase= or checkpoint=, not '%s'", what);
+    bit_format(key, sizeof key, "%.*s", (int)BIT_MIN(strcspn(what, "="), sizeof key - 1), what);
+    return bit_usage(&bit_cmd_wait, "--for takes state=NAME, step=N, phase=NAME or checkpoint=N, not '%s'%s", what,
+                     bit_nearest_hint(key, keys, hint));
 }
 
 /* The message of the time-out. It is made in advance, because the signal handler may only call write and _exit. */

@@ -14,6 +14,7 @@
 #include "ctl/verbs/synopsis.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
+#include "proto/format.h"
 #include "proto/spec/spec.h"
 
 #define ANSWER_MS   500 /* the user's shell waits for this program */
@@ -180,13 +181,11 @@ static void offer_axes(const struct completion *c)
 /* Offers "loss" and so on, and "eval:", after which the user types the name of a set. */
 static void offer_curves(const struct completion *c)
 {
-    char copy[] = BIT_CURVE_WISHES, *rest = copy;
+    char one[32];
 
-    for (char *one; (one = strsep(&rest, ",")) != NULL;) {
-        one += strspn(one, " ");
-        char *colon = strchr(one, ':');
-        if (colon != NULL)
-            colon[1] = '\0';
+    for (const char *const *word = bit_curve_wish_words; *word != NULL; word++) {
+        const char *colon = strchr(*word, ':');
+        bit_format(one, sizeof one, "%.*s", colon != NULL ? (int)(colon + 1 - *word) : (int)strlen(*word), *word);
         if (colon != NULL && c->typed[0] != '\0' && strncmp(one, c->typed, strlen(c->typed)) == 0)
             bit_show(c->f, ":nospace\n");
         offer(c, one, "the vertical axis");

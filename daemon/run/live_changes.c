@@ -70,7 +70,7 @@ const char *bit_live_changes_refusal(const char *assignment)
             (inside || key == bytes || assignment[bytes] == '.'))
             return fields[i].why;
     }
-    return "the ranks were launched with it: bitctl fork";
+    return "the ranks got it at their launch: use bitctl fork";
 }
 
 /* ---- applied */

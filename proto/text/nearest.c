@@ -1,6 +1,8 @@
 #include "proto/text/nearest.h"
 
 #include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/check.h"
@@ -35,6 +37,15 @@ static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_le
     return row[a_len % 3][b_len];
 }
 
+static bool begins_with(const char *name, const char *word)
+{
+    while (*word != '\0' && fold(*name) == fold(*word)) {
+        name++;
+        word++;
+    }
+    return *word == '\0';
+}
+
 void bit_nearest_init(struct bit_nearest *n, const char *word, size_t len)
 {
     *n = (struct bit_nearest){.distance = UINT_MAX};
@@ -53,11 +64,27 @@ void bit_nearest_offer(struct bit_nearest *n, const char *name)
         n->distance = d;
         n->best = name;
     }
+    if (strlen(n->word) >= 3 && begins_with(name, n->word) && n->longer_count++ == 0)
+        n->longer = name;
 }
 
 const char *bit_nearest_name(const struct bit_nearest *n)
 {
     unsigned limit = BIT_MAX(1u, (unsigned)strlen(n->word) / 3);
 
-    return n->best != NULL && n->distance <= limit ? n->best : NULL;
+    if (n->best != NULL && n->distance <= limit)
+        return n->best;
+    return n->longer_count == 1 ? n->longer : NULL;
+}
+
+const char *bit_nearest_hint(const char *word, const char *const *names, char out[BIT_NEAREST_HINT])
+{
+    struct bit_nearest nearest;
+
+    bit_nearest_init(&nearest, word, strlen(word));
+    for (; *names != NULL; names++)
+        bit_nearest_offer(&nearest, *names);
+    const char *meant = bit_nearest_name(&nearest);
+    snprintf(out, BIT_NEAREST_HINT, "%s%s%s", meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+    return out;
 }

@@ -45,11 +45,21 @@ static const char *find_word(const ProtobufCMessageDescriptor *desc, const char 
     return found;
 }
 
+/* The bytes of path before the unknown name, which is its last component or, in a key, one before it. */
+static size_t parent_bytes(const char *path, const char *name, size_t len)
+{
+    for (const char *at = path; *at != '\0'; at += strcspn(at, "."), at += *at == '.')
+        if (strcspn(at, ".") == len && memcmp(at, name, len) == 0)
+            return at > path ? (size_t)(at - path) - 1 : 0;
+    return strcspn(path, "[");
+}
+
 void bit_text_unknown_field(const ProtobufCMessageDescriptor *root, const ProtobufCMessageDescriptor *desc,
                             const char *path, const char *name, size_t len, int line, int column,
                             struct bit_problems *problems)
 {
     char elsewhere[128], hint[192] = "";
+    const size_t parent = parent_bytes(path, name, len);
     struct bit_nearest nearest;
 
     bit_nearest_init(&nearest, name, len);
@@ -63,8 +73,8 @@ void bit_text_unknown_field(const ProtobufCMessageDescriptor *root, const Protob
     else if (best != NULL)
         snprintf(hint, sizeof hint, "; did you mean %s?", best);
     else
-        snprintf(hint, sizeof hint, "; `bitctl help spec%s%.*s` lists the fields", path[0] == '\0' ? "" : " ",
-                 (int)strcspn(path, "["), path);
+        snprintf(hint, sizeof hint, "; `bitctl help spec%s%.*s` lists the fields", parent > 0 ? " " : "", (int)parent,
+                 path);
     bit_problems_add(problems, path, line, column, "no field '%.*s' in %s%s", (int)BIT_MIN(len, 40u), name,
                      desc->short_name, hint);
 }

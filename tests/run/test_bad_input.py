@@ -269,7 +269,47 @@ def a_specification_through_a_pipe():
         assert p.returncode == 64 and "/dev/stdin:1:17" in p.stderr, p.stderr
 
 
-fixture.main([a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
+def the_nearest_name_is_suggested():
+    """Wherever a user types one name of a known list. Each line: what is typed, what is suggested."""
+    with fixture.Daemon(hold=(6,)) as d:
+        spec = d.spec(name="keep", every=2)
+        run = d.submit(spec)
+        d.ctl("wait", run, "--for", "step=5", check=True)
+        wrong = []
+        for typed, meant in (
+                ("sub", "`bitctl submit`"), ("help subm", "`bitctl help submit`"), ("help specc", "`bitctl help spec`"),
+                ("help preset", "`bitctl help presets`"), ("help spec prese", "preset"), ("help spec schedule.peek_lr", "schedule.peak_lr"),
+                ("help presets contnual", "continual"), ("events RUN --folow", "--follow"), ("status kepe", "'keep'"),
+                ("set RUN prio=3", "priority"), ("set RUN weight=0", "weight_decay"), ("set RUN decy=9", "decay"), ("set RUN wieght_decay=0", "weight_decay"),
+                ("set RUN peak_lr=3", "schedule.peak_lr"), ("set RUN schedule.peek_lr=3", "peak_lr"), ("set RUN guard.spike=SKIPSTEP", "SKIP_STEP"),
+                ("submit -n SPEC --set schedle.steps=9", "schedule"), ("submit -n SPEC --set schedule.shape=LINER", "LINEAR"),
+                ("submit -n SPEC --set schedule.preset=b158_700", "b158_700m"), ("submit -n SPEC --set guard.preset=wach", "watch"),
+                ("check SPEC --set phases.switch.ramp=TAHN", "TANH"), ("fork RUN --from 4 --set schedule.peek_lr=1", "peak_lr"),
+                ("sweep -n SPEC --vary schedule.peek_lr=1,2", "peak_lr"), ("sweep -n SPEC --vary phases.switch.optimizer=KEEP,REST", "RESET"),
+                ("ps --where stat=paused", "state"), ("ps --where sate=paused", "state"), ("ps --where tags=a", "tag"), ("ps --where state=pausd", "paused"),
+                ("ps --where schedule.peek_lr=3", "peak_lr"), ("wait RUN --for stat=paused", "state"), ("wait RUN --for state=pausd", "paused"),
+                ("wait RUN --for phase=ternry", "ternary"), ("wait RUN --for chekpoint=3", "checkpoint"), ("plot RUN --x setp", "step"),
+                ("plot RUN --y los", "loss"), ("table RUN --by trainloss", "train loss"), ("table RUN --trunk kepe", "keep"), ("ckpt lss RUN", "ls"), ("ckpt verfiy RUN", "verify"),
+                ("data inof train.npy", "info"), ("export RUN --to gguff -o out", "gguf"), ("export RUN --to gguf --type tq20 -o out", "tq2_0"),
+                ("eval RUN --precision tenary", "ternary")):
+            args = [{"RUN": run, "SPEC": spec}.get(word, word) for word in typed.split()]
+            code, out, err = d.ctl(*args) if args[0] not in ("help", "sub", "data", "check") else bare(d, *args)
+            if code not in (1, 2, 64, 102) or f"did you mean {meant}?" not in err:
+                wrong.append((typed, code, out, err))
+        assert wrong == [], "\n".join(map(str, wrong))
+        for typed, page in (("submit -n SPEC --set zebra=1", "`bitctl help spec`"), ("submit -n SPEC --set schedule.zebra=1", "`bitctl help spec schedule`")):
+            code, out, err = d.ctl(*[spec if word == "SPEC" else word for word in typed.split()])
+            assert code == 64 and page in err, (typed, err)
+        with d.held_no_more():
+            d.ctl("cancel", run, check=True)
+
+
+def bare(d, *args):
+    p = subprocess.run([d.bitctl, *args], capture_output=True, text=True, cwd=d.dir)
+    return p.returncode, p.stdout, p.stderr
+
+
+fixture.main([the_nearest_name_is_suggested, a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
               a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
               what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,

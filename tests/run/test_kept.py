@@ -127,7 +127,7 @@ def pins_are_set_and_taken_away():
         for words, text in ((("pin", run, "7"), "has no checkpoint of step 7"),):
             assert text in d.ctl("ckpt", *words, code=1)[2]
         for words, text in ((("pin", run, "x"), "'x' is no step"), (("pin", run), "which STEP"), (("rm",), "which RUN"),
-                            (("list", run), "none of ls, show, verify"), (("ls", run, "--force"), "--force is for rm only")):
+                            (("list", run), "ckpt takes ls, show, verify"), (("ls", run, "--force"), "--force is for rm only")):
             assert text in d.ctl("ckpt", *words, code=2)[2], words
         # One answer for each step, and the exit code of the first failure.
         again = d.submit(steps=12, every=4)

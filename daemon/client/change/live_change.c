@@ -16,6 +16,7 @@
 #include "proto/format.h"
 #include "proto/limits.h"
 #include "proto/log.h"
+#include "proto/spec/spec.h"
 #include "proto/text/problems.h"
 #include "proto/wire/msg.h"
 
@@ -64,10 +65,29 @@ static int find_step(const struct bit_runner *r, const Bit__ChangeRequest *m, ui
 
 /* ---- settings */
 
+/* Whether it sets a field that exists to a value that it can have. */
+static int check_assignment(const char *assignment)
+{
+    Bit__RunSpec empty = BIT__RUN_SPEC__INIT, *spec = bit_msg_clone(&empty);
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    int err = spec == NULL || problems == NULL ? bit_fail(-ENOMEM, "a change")
+                                               : bit_spec_set(spec, assignment, problems);
+
+    if (err == BIT_ESPEC && problems->count > 0)
+        err = bit_fail(BIT_ESPEC, "%s%s%s", problems->item[0].field, problems->item[0].field[0] ? ": " : "",
+                       problems->item[0].text);
+    bit_msg_free(spec);
+    free(problems);
+    return err;
+}
+
 static int check_fields(const Bit__ChangeRequest *m)
 {
     for (size_t i = 0; i < m->n_set; i++) {
         const char *why = bit_live_short_is(m->set[i]) ? NULL : bit_live_changes_refusal(m->set[i]);
+        int err = why != NULL ? check_assignment(m->set[i]) : 0;
+        if (err < 0)
+            return err;
         if (why != NULL)
             return bit_fail(BIT_ESTATE, "%.*s cannot be changed in an existing run: %s", (int)strcspn(m->set[i], "+="),
                             m->set[i], why);

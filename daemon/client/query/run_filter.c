@@ -9,6 +9,7 @@
 #include "daemon/store/runs/runner.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"
+#include "proto/text/nearest.h"
 #include "proto/wire/msg.h"
 
 /* The VALUE of a condition KEY=VALUE if KEY is `key`, else NULL. */
@@ -25,6 +26,35 @@ static Bit__RunState find_state(const char *name)
         if (strcasecmp(bit_run_state_name((Bit__RunState)s), name) == 0)
             return (Bit__RunState)s;
     return 0;
+}
+
+static int no_state(const char *name)
+{
+    struct bit_nearest near;
+
+    bit_nearest_init(&near, name, strlen(name));
+    for (int s = BIT__RUN_STATE__QUEUED; s <= BIT__RUN_STATE__FAILED; s++)
+        bit_nearest_offer(&near, bit_run_state_name((Bit__RunState)s));
+    const char *meant = bit_nearest_name(&near);
+    return bit_fail(BIT_EUSAGE, "'%.40s' is no state of a run%s%s%s", name, meant ? "; did you mean " : "",
+                    meant ? meant : "", meant ? "?" : "");
+}
+
+/* A key without a dot, near to one of those that are not fields. */
+static int check_key(const char *where)
+{
+    static const char *const keys[] = {"state", "tag", "name", "sweep", NULL};
+    char key[BIT_NEAREST_WORD_MAX + 1], hint[BIT_NEAREST_HINT];
+    const size_t bytes = strcspn(where, "=");
+
+    if (bytes >= sizeof key || memchr(where, '.', bytes) != NULL)
+        return 0;
+    memcpy(key, where, bytes);
+    key[bytes] = '\0';
+    if (protobuf_c_message_descriptor_get_field_by_name(&bit__run_spec__descriptor, key) != NULL ||
+        *bit_nearest_hint(key, keys, hint) == '\0')
+        return 0;
+    return bit_fail(BIT_EUSAGE, "'%.80s': there is no condition '%s'%s", where, key, hint);
 }
 
 static int check_field(const char *where)
@@ -48,9 +78,10 @@ static int check(const char *where)
     if (strchr(where, '=') == NULL || strstr(where, "+=") != NULL)
         return bit_fail(BIT_EUSAGE, "'%.80s': a condition is KEY=VALUE", where);
     if (state != NULL)
-        return find_state(state) != 0 ? 0 : bit_fail(BIT_EUSAGE, "'%.40s' is no state of a run", state);
+        return find_state(state) != 0 ? 0 : no_state(state);
     bool of_run = value_of(where, "tag") != NULL || value_of(where, "name") != NULL || value_of(where, "sweep") != NULL;
-    return of_run ? 0 : check_field(where);
+    int err = of_run ? 0 : check_key(where);
+    return of_run || err < 0 ? err : check_field(where);
 }
 
 int bit_run_filter_check(const Bit__ListRequest *m)
