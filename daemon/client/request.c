@@ -4,6 +4,7 @@
 #include "daemon/client/change/mutate.h"
 #include "daemon/client/change/pin.h"
 #include "daemon/client/change/priority.h"
+#include "daemon/client/change/prune.h"
 #include "daemon/client/change/remove.h"
 #include "daemon/client/change/resume.h"
 #include "daemon/client/change/tag.h"
@@ -46,7 +47,7 @@ static void refuse_proof(struct bit_client *c, const Bit__ProveAnswer *m)
     X(checkpoint_pin_request, CheckpointPinRequest, bit_pin_asked)                                                     \
     X(checkpoint_remove_request, CheckpointRemoveRequest, bit_pin_remove_asked)                                        \
     X(remove_request, RemoveRequest, bit_remove_asked)                                                                 \
-    X(prune_request, PruneRequest, bit_remove_prune)                                                                   \
+    X(prune_request, PruneRequest, bit_prune)                                                                          \
     X(fork_request, ForkRequest, bit_fork_asked)                                                                       \
     X(tag_request, TagRequest, bit_tag_asked)                                                                          \
     X(change_request, ChangeRequest, bit_live_change_asked)                                                            \

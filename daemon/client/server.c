@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/client/change/prune.h"
 #include "daemon/client/change/remove.h"
 #include "daemon/client/change/resumption.h"
 #include "daemon/client/connection/quota.h"
@@ -80,6 +81,8 @@ static void on_gone(struct bit_client *c)
     c->resumption = NULL;
     bit_remove_forget(c->remove);
     c->remove = NULL;
+    bit_prune_forget(c->prune);
+    c->prune = NULL;
 }
 
 static const struct bit_client_ops client_ops = {on_frame, on_sent, on_stuck, on_gone};

@@ -5,10 +5,10 @@
  *         ▲         launched     link, Ready    link lost                          processes are being ended
  *         └── WAITING (back-off) ◄────────────────────────────────────────────────────┘ or the slot is given back
  *
- * This file has the struct, and how a job ends. The files above it: orders.c and reports.c (messages to and from the
- * worker), done.c (the end of a launch that was told to stop), control.c (requests from outside); then nodes.c and
- * launching.c (one launch) and life.c (one launch after the other); on top admit.c (who may take the link). Below it
- * are watch.c and examine.c: which rank is dead or hangs, and why.
+ * This file has the struct, and how a job ends. The files above it: orders.c with order_tokens.c, and reports.c
+ * (messages to and from the worker), done.c (the end of a launch that was told to stop), control.c (requests from
+ * outside); then nodes.c and launching.c (one launch) and life.c (one launch after the other); on top admit.c (who may
+ * take the link). Below it are watch.c and examine.c: which rank is dead or hangs, and why.
  */
 #ifndef BIT_DAEMON_JOB_H
 #define BIT_DAEMON_JOB_H
@@ -115,6 +115,7 @@ struct bit_job {
     uint64_t read_begin_ms;            /* on the loop's clock: when reading what is due next was first tried */
     char read_error[BIT_ERR_TEXT_MAX]; /* of the last try; empty: no error */
     uv_timer_t read_retry;
+    void (*tokens_ready)(struct bit_job *job); /* order_tokens: it is worth asking again */
 
     char retry[BIT_ERR_TEXT_MAX]; /* why it waits for its next launch or is being launched again; empty: neither */
     uint64_t failing_ms;          /* on the loop's clock: since when no launch has become ready; 0: the last one did */

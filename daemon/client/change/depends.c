@@ -7,6 +7,7 @@
 
 #include "daemon/store/checkpoints/init_from.h"
 #include "daemon/store/retention/forks.h"
+#include "daemon/store/retention/sweep_waits.h"
 #include "daemon/store/runs/runs.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -81,7 +82,7 @@ static bool needs_it(const struct bit_depends_item *item, enum bit_depends_how h
     return run->checkpoints.count == 0 && run->state != BIT__RUN_STATE__COMPLETED;
 }
 
-size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, const char *below,
+static size_t list_of(const struct bit_depends *d, const struct bit_runner *r, const char *below,
                       enum bit_depends_how how, char *out, size_t room)
 {
     char folder[PATH_MAX];
@@ -108,7 +109,41 @@ size_t bit_depends_list(const struct bit_runner *r, const char *below, enum bit_
 
     out[0] = '\0';
     if (bit_depends_init(&d, r->runs) == 0)
-        count = bit_depends_of(&d, r, below, how, out, room);
+        count = list_of(&d, r, below, how, out, room);
     bit_depends_finish(&d);
     return count;
+}
+
+/* ---- why a run should stay */
+
+static bool list_pins(const struct bit_run *run, char *out, size_t room)
+{
+    unsigned pinned = 0;
+    const char *first = NULL;
+
+    for (size_t i = 0; i < run->checkpoints.count; i++)
+        if (run->checkpoints.list[i].pinned && pinned++ == 0)
+            first = run->checkpoints.list[i].name;
+    if (pinned == 1)
+        snprintf(out, room, "%s of it is pinned", first);
+    else if (pinned > 1)
+        snprintf(out, room, "%u of its checkpoints are pinned", pinned);
+    return pinned > 0;
+}
+
+bool bit_depends_misses(const struct bit_depends *d, const struct bit_runner *r, char *out, size_t room)
+{
+    char list[96];
+
+    if (list_pins(&r->run, out, room))
+        return true;
+    const char *branch = bit_sweep_waits_find(r, 0);
+    if (branch != NULL) {
+        bit_format(out, room, "branch '%s' of %s is still to begin from it", branch, r->run.sweep);
+        return true;
+    }
+    if (list_of(d, r, "", BIT_DEPENDS_NEEDS, list, sizeof list) == 0)
+        return false;
+    snprintf(out, room, "%s begins from it", list);
+    return true;
 }

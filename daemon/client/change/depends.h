@@ -1,4 +1,4 @@
-/* Finds the runs that begin from another run's checkpoint (model.init_from, bitctl fork). */
+/* Finds what needs a run: the runs that begin from its checkpoints (model.init_from, bitctl fork), and pins. */
 #ifndef BIT_DAEMON_DEPENDS_H
 #define BIT_DAEMON_DEPENDS_H
 
@@ -35,10 +35,12 @@ void bit_depends_finish(struct bit_depends *d);
  * folder. A run needs it until it has a checkpoint of its own or has completed, because its next launch would read
  * it; a fork, as long as it shares the files. Returns how many there are; `out` is empty if none.
  */
-size_t bit_depends_of(const struct bit_depends *d, const struct bit_runner *r, const char *below,
-                      enum bit_depends_how how, char *out, size_t room);
-/** The same for a single query. */
 size_t bit_depends_list(const struct bit_runner *r, const char *below, enum bit_depends_how how, char *out,
                         size_t room);
+/**
+ * Whether the run should stay, because a checkpoint is pinned, or a branch of its sweep or another run begins from it.
+ * `out` has the reason: "step-00000008 of it is pinned".
+ */
+bool bit_depends_misses(const struct bit_depends *d, const struct bit_runner *r, char *out, size_t room);
 
 #endif

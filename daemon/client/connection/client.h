@@ -18,6 +18,7 @@
 #include "proto/wire/frame.h"
 
 struct bit_client;
+struct bit_prune;
 struct bit_remove;
 struct bit_runs;
 struct bit_resumption;
@@ -101,6 +102,7 @@ struct bit_client {
     struct bit_submission *submission;
     struct bit_resumption *resumption;
     struct bit_remove *remove;
+    struct bit_prune *prune;
 };
 
 /** A new client at the head of the list, to be passed to bit_client_accept. NULL: -ENOMEM. */

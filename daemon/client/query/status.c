@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/job/job.h"
-#include "daemon/job/orders.h"
+#include "daemon/job/order_tokens.h"
 #include "daemon/run/fork_peer.h"
 #include "daemon/run/orders/task_progress.h"
 #include "daemon/store/queue.h"
@@ -21,7 +21,7 @@ Bit__RunState bit_status_state(const struct bit_runner *r)
     char text[BIT_ERR_TEXT_MAX];
     bool waits = bit_runner_is_blocked(r) || bit_runner_is_withheld(r) ||
                  (r->run.checkpoints.failures >= 2 && bit_run_active(&r->run)) ||
-                 (r->job != NULL && bit_orders_wait_for_data(r->job, text, sizeof text));
+                 (r->job != NULL && bit_order_tokens_wait(r->job, text, sizeof text));
 
     return waits ? BIT__RUN_STATE__BLOCKED : r->run.state;
 }
@@ -63,7 +63,7 @@ static void fill_state(struct bit_status *s, const struct bit_runner *r)
         bit_format(s->reason, sizeof s->reason, "disk: %s", r->blocked);
     else if (bit_runner_is_withheld(r))
         bit_format(s->reason, sizeof s->reason, "not launched here: %s", r->withheld);
-    else if (r->job != NULL && bit_orders_wait_for_data(r->job, text, sizeof text))
+    else if (r->job != NULL && bit_order_tokens_wait(r->job, text, sizeof text))
         bit_format(s->reason, sizeof s->reason, "data: %s", text);
     else if (m->state == BIT__RUN_STATE__BLOCKED)
         bit_format(s->reason, sizeof s->reason, "disk: checkpoint %s", run->checkpoints.error);
