@@ -76,6 +76,7 @@ void peer_close(struct peer *p)
         kill(p->pid, SIGKILL);
         waitpid(p->pid, NULL, 0);
         p->pid = 0;
+        bit_leftovers_remove(&p->leftovers, p->ranks);
     }
     if (p->listener >= 0)
         close(p->listener);
@@ -115,6 +116,7 @@ bool peer_start(struct peer *p, int ranks)
 {
     if (!EXPECT(getenv("BITWORKER") != NULL) || !EXPECT(ranks == 1 || getenv("MPIRUN") != NULL))
         return false;
+    p->ranks = (uint32_t)ranks;
     p->pid = fork();
     if (p->pid == 0)
         become_worker(p, ranks);
@@ -183,6 +185,7 @@ void peer_kill(struct peer *p)
     while (read_frame(p, &frame))
         ;
     EXPECT(p->fd < 0 || readable(p->fd, now_ms())); /* the link ended, rather than the wait */
+    bit_leftovers_remove(&p->leftovers, p->ranks);
 }
 
 static const char *explain(const ProtobufCMessage *msg, uint16_t type)
@@ -266,7 +269,10 @@ const Bit__WorkerHello *peer_accept(struct peer *p)
     if (!EXPECT(readable(p->listener, now_ms() + WAIT_MS)))
         return NULL;
     p->fd = accept(p->listener, NULL, NULL);
-    return EXPECT(p->fd >= 0) ? peer_next(p, BIT_MSG_WORKER_HELLO) : NULL;
+    const Bit__WorkerHello *hello = EXPECT(p->fd >= 0) ? peer_next(p, BIT_MSG_WORKER_HELLO) : NULL;
+    if (hello != NULL)
+        bit_leftovers_note(&p->leftovers, p->rank = (pid_t)hello->pid);
+    return hello;
 }
 
 static Bit__RunSpec *make_spec(const struct peer *p, uint32_t ranks)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/launch/leftovers.h"
 #include "proto/bit.pb-c.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/msg.h"
@@ -26,7 +27,9 @@ struct peer {
     uint32_t beat_ms;     /* if not 0, the other ranks connect too, on their own links */
     const char *worker;   /* the program; NULL: $BITWORKER */
     int listener, fd;
-    pid_t pid;
+    struct bit_leftovers leftovers; /* Open MPI's files, which a killed mpirun leaves */
+    uint32_t ranks;
+    pid_t pid, rank; /* of the process that was started, and of the rank that connected last */
     uint64_t epoch;
     struct bit_frame_reader reader;
     ProtobufCMessage *held; /* the last message handed out */

@@ -1,5 +1,6 @@
 /* bitworker, with the test acting as bitd: what it does, what it refuses, and how it survives a lost link. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -425,13 +426,36 @@ TEST(sigterm_ends_it_at_once)
     peer_close(&p);
 }
 
+/* A file of Open MPI's in shared memory that the process has mapped. */
+static bool find_segment(pid_t pid, char *out, size_t room)
+{
+    static const char of_ompi[] = "/dev/shm/vader_segment.";
+    char path[64], line[512];
+
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *f = fopen(path, "r");
+    const char *found = NULL;
+    while (f != NULL && found == NULL && fgets(line, sizeof line, f) != NULL)
+        found = strstr(line, of_ompi);
+    if (f != NULL)
+        fclose(f);
+    if (found != NULL)
+        snprintf(out, room, "%.*s", (int)strcspn(found, " \n"), found);
+    return found != NULL;
+}
+
 TEST(no_rank_outlives_its_launcher)
 {
     struct peer p = {0};
     struct history h = {0};
 
-    if (peer_open(&p) && peer_begin(&p, 2, NULL) != NULL && do_step(&p, 1, &h))
+    if (peer_open(&p) && peer_begin(&p, 2, NULL) != NULL && do_step(&p, 1, &h)) {
+        char segment[200] = "";
+        EXPECT(find_segment(p.rank, segment, sizeof segment));
+        EXPECT_EQ(access(segment, F_OK), 0);
         peer_kill(&p); /* SIGKILL: mpirun cannot end its ranks */
+        EXPECT_NE(access(segment, F_OK), 0);
+    }
     peer_close(&p);
 }
 
