@@ -1,8 +1,7 @@
 #include "proto/spec/spec_eval_run.h"
 
 #include "proto/spec/spec.h"
-
-#define WRONG(field, ...) bit_problems_add(problems, field, 0, 0, __VA_ARGS__)
+#include "proto/spec/spec_wrong.h"
 
 bool bit_spec_evaluates_only(const Bit__RunSpec *spec)
 {

@@ -9,8 +9,7 @@
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/slurm_options.h"
-
-#define WRONG(field, ...) bit_problems_add(problems, field, 0, 0, __VA_ARGS__)
+#include "proto/spec/spec_wrong.h"
 
 /* One element of a gres list: NAME[:TYPE][:COUNT]. */
 static uint32_t gpus_of(const char *item, size_t bytes)
