@@ -10,6 +10,7 @@
 #include "proto/crc32c.h"
 #include "proto/data/sidecar.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 
 #define KNOWN       (UINT64_C(1) << 32)
 #define PIECE_BYTES (1u << 20)
@@ -70,36 +71,18 @@ void bit_file_bytes_note(struct bit_shards *const *sets, size_t count, const str
     leave(&beside);
 }
 
-/* Up to PIECE_BYTES; fewer only at the file's end. */
-static ssize_t read_piece(int fd, uint8_t *piece)
-{
-    size_t have = 0;
-
-    while (have < PIECE_BYTES) {
-        ssize_t got = read(fd, piece + have, PIECE_BYTES - have);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        have += (size_t)got;
-    }
-    return (ssize_t)have;
-}
-
 static int sum(const struct bit_token_file *file, uint8_t *piece, const atomic_bool *stop, uint32_t *crc)
 {
     uint64_t done = 0;
-    ssize_t got = PIECE_BYTES;
+    size_t got = PIECE_BYTES;
 
-    for (*crc = 0; got == PIECE_BYTES; done += (uint64_t)got) {
+    for (*crc = 0; got == PIECE_BYTES; done += got) {
         if (atomic_load(stop))
             return bit_fail(-ECANCELED, "%s: not compared to its end", file->path);
-        got = read_piece(file->fd, piece);
-        if (got < 0)
-            return bit_fail((int)got, "token file '%s' at byte %" PRIu64, file->path, done);
-        *crc = bit_crc32c(*crc, piece, (size_t)got);
+        int err = bit_full_io_read(file->fd, piece, PIECE_BYTES, &got);
+        if (err < 0)
+            return bit_fail(err, "token file '%s' at byte %" PRIu64, file->path, done);
+        *crc = bit_crc32c(*crc, piece, got);
     }
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
+#include "proto/full_io.h"
 #include "proto/regular_file.h"
 
 int bit_file_fail(int err, const char *path)
@@ -24,20 +25,6 @@ int bit_file_fail(int err, const char *path)
                     (uintmax_t)limit.rlim_cur);
 }
 
-static int write_all(int fd, const uint8_t *data, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t n = write(fd, data, bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        data += n;
-        bytes -= (size_t)n;
-    }
-    return 0;
-}
-
 int bit_file_write(const char *path, const void *data, size_t bytes)
 {
     char temporary[PATH_MAX];
@@ -47,7 +34,7 @@ int bit_file_write(const char *path, const void *data, size_t bytes)
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return bit_file_fail(-errno, temporary);
-    int err = write_all(fd, data, bytes);
+    int err = bit_full_io_write(fd, data, bytes);
     if (err == 0 && fsync(fd) < 0)
         err = -errno;
     close(fd);

@@ -15,6 +15,7 @@
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 #include "proto/limits.h"
 
 #define LINEARS_OF_BLOCK 4
@@ -143,17 +144,14 @@ struct verify {
 
 static int read_next(struct verify *v, size_t bytes)
 {
-    for (size_t got = 0; got < bytes;) {
-        ssize_t n = pread(v->fd, v->buf + got, bytes - got, (off_t)(v->at + got));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return bit_fail(-errno, "'%s' at byte %" PRIu64, v->path, v->at + got);
-        if (n == 0)
-            return bit_fail(BIT_ECORRUPT, "'%s' ends at byte %" PRIu64 " of %" PRIu64, v->path, v->at + got,
-                            v->file->bytes);
-        got += (size_t)n;
-    }
+    size_t got;
+    int err = bit_full_io_read_at(v->fd, v->buf, bytes, v->at, &got);
+
+    if (err < 0)
+        return bit_fail(err, "'%s' at byte %" PRIu64, v->path, v->at + got);
+    if (got < bytes)
+        return bit_fail(BIT_ECORRUPT, "'%s' ends at byte %" PRIu64 " of %" PRIu64, v->path, v->at + got,
+                        v->file->bytes);
     v->at += bytes;
     v->done += bytes;
     if (v->progress != NULL)

@@ -14,6 +14,7 @@
 #include "proto/ckpt/checkpoint.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
 #include "proto/wire/strict.h"
@@ -125,7 +126,6 @@ static int read_whole(int fd, const char *path, uint8_t **out, size_t *bytes)
     struct stat st;
     uint8_t *buf;
     size_t got = 0;
-    ssize_t n = 1;
 
     if (fstat(fd, &st) < 0)
         return bit_fail(-errno, "'%s'", path);
@@ -134,14 +134,10 @@ static int read_whole(int fd, const char *path, uint8_t **out, size_t *bytes)
     buf = malloc((size_t)st.st_size + 1);
     if (buf == NULL)
         return bit_fail(-ENOMEM, "'%s'", path);
-    while (n != 0 && got < (size_t)st.st_size) {
-        n = read(fd, buf + got, (size_t)st.st_size - got);
-        if (n < 0 && errno != EINTR) {
-            int err = bit_fail(-errno, "'%s' at byte %zu", path, got);
-            free(buf);
-            return err;
-        }
-        got += n > 0 ? (size_t)n : 0;
+    int err = bit_full_io_read(fd, buf, (size_t)st.st_size, &got);
+    if (err < 0) {
+        free(buf);
+        return bit_fail(err, "'%s' at byte %zu", path, got);
     }
     *out = buf;
     *bytes = got;
@@ -204,12 +200,10 @@ static int encode(const Bit__Manifest *manifest, uint8_t **out, size_t *bytes)
 
 static int write_synced(int fd, const uint8_t *buf, size_t bytes)
 {
-    for (size_t done = 0; done < bytes;) {
-        ssize_t n = write(fd, buf + done, bytes - done);
-        if (n < 0 && errno != EINTR)
-            return bit_fail(-errno, "writing " BIT_CHECKPOINT_MANIFEST);
-        done += n > 0 ? (size_t)n : 0;
-    }
+    int err = bit_full_io_write(fd, buf, bytes);
+
+    if (err < 0)
+        return bit_fail(err, "writing " BIT_CHECKPOINT_MANIFEST);
     return fsync(fd) < 0 ? bit_fail(-errno, "syncing " BIT_CHECKPOINT_MANIFEST) : 0;
 }
 

@@ -12,6 +12,7 @@
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 #include "proto/json_bound.h"
 #include "proto/limits.h"
 
@@ -313,15 +314,12 @@ int bit_safetensors_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes,
 
 static int read_exactly(int fd, const char *path, uint8_t *buf, size_t bytes)
 {
-    for (size_t got = 0; got < bytes;) {
-        ssize_t n = pread(fd, buf + got, bytes - got, (off_t)got);
-        if (n < 0 && errno != EINTR)
-            return bit_fail(-errno, "'%s' at byte %zu", path, got);
-        if (n == 0)
-            return bit_fail(BIT_ECORRUPT, "'%s' ends at byte %zu", path, got);
-        got += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
+    size_t got;
+    int err = bit_full_io_read_at(fd, buf, bytes, 0, &got);
+
+    if (err < 0)
+        return bit_fail(err, "'%s' at byte %zu", path, got);
+    return got < bytes ? bit_fail(BIT_ECORRUPT, "'%s' ends at byte %zu", path, got) : 0;
 }
 
 int bit_safetensors_read(int fd, const char *path, struct bit_safetensors *out)

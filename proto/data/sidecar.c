@@ -11,6 +11,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 #include "proto/limits.h"
 
 static bool is_hex(const char *text, size_t digits)
@@ -89,15 +90,8 @@ static int read_whole(int fd, const char *path, size_t size, char **text, size_t
     *text = malloc(size ? size : 1);
     if (*text == NULL)
         return bit_fail(-ENOMEM, "'%s'", path);
-    for (*bytes = 0; *bytes < size;) {
-        ssize_t n = read(fd, *text + *bytes, size - *bytes);
-        if (n < 0 && errno != EINTR)
-            return bit_fail(-errno, "'%s'", path);
-        if (n == 0)
-            break;
-        *bytes += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
+    int err = bit_full_io_read(fd, *text, size, bytes);
+    return err < 0 ? bit_fail(err, "'%s'", path) : 0;
 }
 
 static int read_file(int fd, const char *path, const struct bit_file_id *shown, struct bit_sidecar *out)

@@ -10,6 +10,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 
 #define SCAN_TOKENS 64 /* compared without a branch, so that the compiler can vectorise */
 
@@ -71,20 +72,14 @@ uint64_t bit_token_file_instances(const struct bit_token_file *f, uint32_t conte
 
 static int read_all(const struct bit_token_file *f, uint64_t offset, uint8_t *out, size_t bytes)
 {
-    while (bytes > 0) {
-        ssize_t got = pread(f->fd, out, bytes, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return bit_fail(-errno, "token file '%s' at byte %" PRIu64, f->path, offset);
-        if (got == 0)
-            return bit_fail(BIT_EDATA,
-                            "token file '%s' ends at byte %" PRIu64 "; it had %" PRIu64 " when it was opened", f->path,
-                            offset, f->bytes);
-        out += got;
-        offset += (uint64_t)got;
-        bytes -= (size_t)got;
-    }
+    size_t got;
+    int err = bit_full_io_read_at(f->fd, out, bytes, offset, &got);
+
+    if (err < 0)
+        return bit_fail(err, "token file '%s' at byte %" PRIu64, f->path, offset + got);
+    if (got < bytes)
+        return bit_fail(BIT_EDATA, "token file '%s' ends at byte %" PRIu64 "; it had %" PRIu64 " when it was opened",
+                        f->path, offset + got, f->bytes);
     return 0;
 }
 

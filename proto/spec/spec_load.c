@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
+#include "proto/full_io.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 #include "proto/spec/spec_more_problems.h"
@@ -38,18 +39,10 @@ static int read_all(int fd, const char *path, char **out, size_t *len)
 
     if (bytes == NULL)
         return bit_fail(-ENOMEM, "contents of '%s'", path);
-    while (used < size) {
-        ssize_t n = read(fd, bytes + used, size - used);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            int err = bit_fail(-errno, "read '%s'", path);
-            free(bytes);
-            return err;
-        }
-        if (n == 0)
-            break;
-        used += (size_t)n;
+    int err = bit_full_io_read(fd, bytes, size, &used);
+    if (err < 0) {
+        free(bytes);
+        return bit_fail(err, "read '%s'", path);
     }
     *out = bytes;
     *len = used;
