@@ -120,6 +120,8 @@ bool peer_start(struct peer *p, int ranks)
     p->pid = fork();
     if (p->pid == 0)
         become_worker(p, ranks);
+    if (ranks > 1)
+        bit_leftovers_note_launcher(&p->leftovers, p->pid);
     return EXPECT(p->pid > 0);
 }
 
