@@ -26,5 +26,5 @@ void bit_child_output_explain(const struct bit_child_output *r, const char *name
     else if (bytes > 0)
         bit_format(text, room, "%.*s", bytes, (const char *)r->err);
     else
-        bit_format(text, room, "%s ended with %" PRId64 " and said nothing", name, r->status);
+        bit_format(text, room, "%s ended with %" PRId64 " and printed nothing", name, r->status);
 }

@@ -218,7 +218,7 @@ int bit_json_page_print_one(FILE *f, const struct bit_cli_verb *const *verbs, co
             print_enumeration(f, types.enumeration[i]);
             return 0;
         }
-    return bit_fail(BIT_EUSAGE, "no verb prints '%s' as JSON; `bitctl help json` has them all", what);
+    return bit_fail(BIT_EUSAGE, "no verb prints '%s' as JSON; `bitctl help json` lists them all", what);
 }
 
 static void print_rules(FILE *f)

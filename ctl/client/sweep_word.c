@@ -57,9 +57,10 @@ int bit_sweep_word(struct bit_cli *cli, const char *word, char id[BIT_RUN_ID_MAX
     if (named)
         snprintf(id, BIT_RUN_ID_MAX, "%s", sweep->sweep);
     if (run != NULL)
-        code = bit_failure_print(cli,
-                                 bit_fail(BIT_EUSAGE, "'%s' is the name of sweep %s and of run %s: say which by its id",
-                                          word, sweep->sweep, run->run));
+        code = bit_failure_print(cli, bit_fail(BIT_EUSAGE,
+                                               "'%s' is the name of sweep %s and of run %s: give the id of "
+                                               "the one you mean",
+                                               word, sweep->sweep, run->run));
     bit_msg_free(run);
     bit_msg_free(sweep);
     return code;

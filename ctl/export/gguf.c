@@ -9,11 +9,11 @@
 #include "ctl/export/export.h"
 #include "ctl/export/gguf_tensors.h"
 #include "ctl/export/gguf_vocabulary.h"
-#include "proto/half.h"
 #include "ctl/export/load.h"
 #include "ctl/export/numbers.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/half.h"
 
 #define QUANTIZATION_VERSION 2         /* version of the block layouts */
 #define BUFFER_BYTES         (1 << 20) /* bytes per write, unless a row is longer */
@@ -32,7 +32,7 @@ static int refuse_norm(Bit__InnerNorm norm)
     if (norm == BIT__INNER_NORM__NO_NORM)
         return 0;
     return bit_fail(-ENOTSUP,
-                    "inner norm %s has no place in llama.cpp's olmo; train with quantizer { inner_norm: NO_NORM "
+                    "llama.cpp's olmo cannot hold inner norm %s; train with quantizer { inner_norm: NO_NORM "
                     "activation_levels: 127 } (preset export), or export --to %s",
                     is_layernorm ? "LAYERNORM" : "RMSNORM", is_layernorm ? "hf-paper" : "hf-bitnet");
 }
@@ -90,11 +90,13 @@ const char *bit_gguf_note(const struct bit_export *e)
     if (!e->ternary)
         return NULL;
     if (!has_blocks(e))
-        return "its matrices are codes times scales; llama.cpp's activations are no int8 there, as training's are: its "
-               "logits differ a little";
+        return "its matrices are codes times scales; there llama.cpp does not quantise activations to int8 as "
+               "training does, so its logits differ a little";
     if (e->type == BIT_NUMBERS_Q2_0)
-        return "llama.cpp makes activations int8 by blocks of 32, training by tokens: its logits differ a little";
-    return "llama.cpp makes activations int8 by blocks of 256, training by tokens: its logits differ a little";
+        return "llama.cpp quantises activations to int8 in blocks of 32, training per token, so its logits differ a "
+               "little";
+    return "llama.cpp quantises activations to int8 in blocks of 256, training per token, so its logits differ a "
+           "little";
 }
 
 /* ---- pairs */

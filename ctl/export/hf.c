@@ -16,7 +16,7 @@ int bit_hf_refuse(const struct bit_export *e)
 
     if ((float)model->norm_eps != (float)OLMO_NORM_EPS)
         return bit_fail(-ENOTSUP,
-                        "model.norm_eps %g has no place in transformers' OlmoForCausalLM, whose norms have %g; train "
+                        "transformers' OlmoForCausalLM cannot hold model.norm_eps %g: its norms have %g; train "
                         "with model { norm_eps: 1e-5 }",
                         model->norm_eps, OLMO_NORM_EPS);
     return 0;

@@ -57,8 +57,8 @@ static int refuse_quantizer(const struct bit_export *e)
 
     if (q->inner_norm == BIT__INNER_NORM__LAYERNORM)
         return bit_fail(-ENOTSUP,
-                        "inner norm LAYERNORM has no place in transformers' BitLinear, which has none or RMS; "
-                        "train with quantizer { inner_norm: NO_NORM } (preset \"export\"), or export hf-paper");
+                        "transformers' BitLinear cannot hold inner norm LAYERNORM, only none or RMS; train with "
+                        "quantizer { inner_norm: NO_NORM } (preset \"export\"), or export hf-paper");
     if (q->activation_levels != INT8_MAX_CODE)
         return bit_fail(-ENOTSUP,
                         "activation_levels %" PRIu32

@@ -139,7 +139,7 @@ static void slurm(FILE *f, const Bit__SlurmJob *s)
     else if (strcmp(s->state, "NOT_SUBMITTED") == 0)
         bit_show(f, "sbatch does not take it yet: %s", s->reason);
     else
-        bit_show(f, "no Slurm job any more: %s, %s", s->state, s->reason);
+        bit_show(f, "the Slurm job is gone: %s, %s", s->state, s->reason);
 }
 
 static void resumed(FILE *f, const Bit__RunResumed *r)
@@ -221,7 +221,7 @@ void bit_print_record_text(FILE *f, const Bit__JournalRecord *r)
         switched(f, r->switched);
         break;
     case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED:
-        bit_show(f, "checkpoint asked for after step %" PRIu64, r->checkpoint_asked->after_step);
+        bit_show(f, "checkpoint requested after step %" PRIu64, r->checkpoint_asked->after_step);
         if (r->checkpoint_asked->has_uid)
             bit_show(f, " by uid %u", r->checkpoint_asked->uid);
         break;

@@ -37,7 +37,7 @@ const struct bit_cli_verb bit_cmd_cancel = {
         "and `bitctl resume` continues it. With --now nothing is written. `bitctl wait` on a cancelled run ends\n"
         "with 103.\n\n" BIT_EACH_RUN_HELP "\n\n" BIT_SWEEP_TOO_HELP,
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl cancel @last",
     .run = run,

@@ -27,7 +27,7 @@ const struct bit_cli_verb bit_cmd_checkpoint = {
         "Training waits only while the state is written.\n\n"
         "It is pinned: kept until `bitctl ckpt unpin`, whatever checkpoint.keep_last says.\n\n" BIT_EACH_RUN_HELP,
     .options = bit_change_options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl checkpoint @last",
     .run = run,

@@ -236,7 +236,7 @@ const struct bit_cli_verb bit_cmd_diff = {
         "Losses are sums, and another number of ranks, another micro-batch or another processor adds them in\n"
         "another order: they are then not compared, and the output says so. Exit 0: equal to the bit, 1: not.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl diff keep reset          # equal up to the switch, and not after it\n"
                 "$ bitctl diff @last#1 @last#2     # before and after a restart\n"

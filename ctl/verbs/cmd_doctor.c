@@ -145,7 +145,7 @@ const struct bit_cli_verb bit_cmd_doctor = {
         "goes.\n\n"
         "The answer comes from the daemon's memory, not from the workers. Exit 0: nothing bad, 1: something is.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl doctor @last\n"
                 "$ bitctl doctor @last --json | jq -r '.finding[] | select(.severity == \"bad\") | .text'",

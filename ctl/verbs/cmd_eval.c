@@ -37,7 +37,7 @@ static const struct bit_option options[] = {
     {"task", 't', "FILE",
      "A request file, of `bitctl tokenize --requests`; NAME=FILE gives it a name, a folder stands for all in it; may "
      "be repeated."},
-    {"held-out", 0, "NAME=FILE", "The loss on token files, several parted by commas; may be repeated."},
+    {"held-out", 0, "NAME=FILE", "The loss on token files, several separated by commas; may be repeated."},
     {"precision", 'p', "WHICH",
      "16bit, ternary or both; default: ternary of a checkpoint after the switch, else both, as in training."},
     {"damage", 0, NULL,

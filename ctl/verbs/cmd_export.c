@@ -125,7 +125,7 @@ static void print_person(const struct export *x, const struct bit_export *e)
     if (bit_trained_note(e) != NULL)
         bit_show(stderr, "bitctl: %s\n", bit_trained_note(e));
     if (x->options.tokenizer == NULL)
-        bit_show(stderr, "bitctl: without a tokenizer, which --tokenizer FILE adds\n");
+        bit_show(stderr, "bitctl: the export has no tokenizer; --tokenizer FILE adds one\n");
 }
 
 /* Returns the exit code, or -1 if the checkpoint was replaced by a newer one before it was open. */

@@ -156,7 +156,8 @@ static int fork_run(struct bit_cli *cli, struct fork *f)
 static int check_words(const struct fork *f)
 {
     if (f->ask.from_step == 0)
-        return bit_usage(&bit_cmd_fork, "--from STEP: after which step? `bitctl ckpt ls RUN` lists the checkpoints");
+        return bit_usage(&bit_cmd_fork, "--from STEP is missing: the step of a checkpoint (`bitctl ckpt ls RUN` "
+                                        "lists them)");
     if (f->follow + f->wait + (f->ask.has_dry_run != 0) > 1)
         return bit_usage(&bit_cmd_fork, "--dry-run, --follow and --wait exclude each other");
     if (f->ask.has_fresh_moments && f->ask.has_weights_only)

@@ -27,7 +27,7 @@ const struct bit_cli_verb bit_cmd_pause = {
         "Returns once the checkpoint is durable and the workers are gone. `bitctl resume` goes on with the same\n"
         "bits as if never paused.\n\n" BIT_EACH_RUN_HELP "\n\n" BIT_SWEEP_TOO_HELP,
     .options = bit_change_options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl pause @last\n"
                 "$ bitctl resume @last",

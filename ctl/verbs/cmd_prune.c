@@ -137,7 +137,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (code >= 0)
         return code;
     if (!ask.has_older_than_s && !ask.has_keep)
-        return bit_usage(&bit_cmd_prune, "say --older-than AGE, --keep N, or both");
+        return bit_usage(&bit_cmd_prune, "give --older-than AGE, --keep N, or both");
     code = bit_connection_ask(cli, BIT_MSG_PRUNE_REQUEST, &ask, BIT_MSG_PRUNE_REPLY, &plan);
     if (code)
         return code;
@@ -166,7 +166,7 @@ const struct bit_cli_verb bit_cmd_prune = {
         "both apply to it. A run with pinned checkpoints, or from which another run still has to begin, stays and\n"
         "is listed with the reason. Runs that have not ended are never touched.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl prune --older-than 7d --dry-run\n"
                 "$ bitctl prune --keep 10",

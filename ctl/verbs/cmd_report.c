@@ -154,7 +154,8 @@ static int check_output(const struct report *r)
     if (to_stdout(r) || lstat(r->output, &st) < 0)
         return 0;
     if (!S_ISREG(st.st_mode))
-        return bit_fail(-EEXIST, "'%s' exists and is no file; --output - prints to standard output", r->output);
+        return bit_fail(-EEXIST, "'%s' exists and is not a regular file; --output - prints to standard output",
+                        r->output);
     return r->force ? 0 : bit_fail(-EEXIST, "'%s' exists; --force replaces it", r->output);
 }
 

@@ -94,7 +94,7 @@ const struct bit_cli_verb bit_cmd_resume = {
         "differ, or no checksum was known, it is resumed only with --force.\n\n" BIT_EACH_RUN_HELP
         "\n\n" BIT_SWEEP_TOO_HELP,
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl resume @last\n"
                 "$ bitctl resume r7 --from 2000\n"

@@ -81,7 +81,7 @@ const struct bit_cli_verb bit_cmd_rm = {
         "them has to stay, nothing is removed. With --keep-runs only the sweep itself is removed.\n\n"
         "Each RUN gets a line; the exit code is the first that is not 0.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl rm --dry-run r7\n"
                 "$ bitctl rm r7 r8\n"

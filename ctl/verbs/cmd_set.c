@@ -123,7 +123,7 @@ const struct bit_cli_verb bit_cmd_set = {
         "trains or is paused it takes effect when the run is queued again; a run that has begun is never stopped\n"
         "for another. Only bitd's user, root and administrators may give one above 0.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl set @last schedule.peak_lr=3e-4\n"
                 "$ bitctl set @last weight_decay=0 --at +100\n"

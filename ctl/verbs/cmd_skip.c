@@ -62,7 +62,7 @@ const struct bit_cli_verb bit_cmd_skip = {
         "error names the earliest that can. `bitctl resume --skip` leaves out the next batches of a run that has\n"
         "stopped.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl skip @last --batches 5100-5200",
     .run = run,

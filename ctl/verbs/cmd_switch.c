@@ -81,7 +81,7 @@ const struct bit_cli_verb bit_cmd_switch = {
         "in 16-bit: the error names the earliest possible step. Learning rate and ramp follow the specification\n"
         "from wherever the switch ends up.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl switch @last --at 4000\n"
                 "$ bitctl switch @last --at 6000 --reset-optimizer\n"

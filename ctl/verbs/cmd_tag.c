@@ -53,7 +53,7 @@ const struct bit_cli_verb bit_cmd_tag = {
         "status` and are in the run's journal, with the user who wrote them. Runs in every state may have them. A\n"
         "tag has letters, digits, '.', '_' and '-'.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl tag r7 paper figure-2\n"
                 "$ bitctl tag r7 --remove figure-2 --note 'the spike at step 4100 is the data'\n"

@@ -283,7 +283,7 @@ const struct bit_cli_verb bit_cmd_wait = {
         "With several runs it waits for all; each gets a line, in the order given, and the exit code is the first\n"
         "of theirs that is not 0. With --any it returns when the first wait is over, with its code.",
     .options = options,
-    .quiet = "Print nothing: the exit code says it.",
+    .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
     .examples = "$ bitctl wait @last && echo trained\n"
                 "$ bitctl wait @last --for phase=ternary --timeout 3600",

@@ -263,14 +263,14 @@ static int on_hello(void *arg, struct bit_worker_link *link, uint64_t frame_epoc
     struct bit_job *job = find_launched(arg, hello->run);
 
     if (job == NULL)
-        return bit_fail(BIT_ENORUN, "no job of run '%.32s' waits for a worker", hello->run);
+        return bit_fail(BIT_ENORUN, "run '%.32s' is not waiting for a worker", hello->run);
     int err = check_hello(job, frame_epoch, hello);
     if (err < 0)
         return err;
     if (hello->has_rank && hello->rank > 0)
         return take_rank(job, link, hello);
     if (hello->ranks != bit_run_ranks(&job->runner->run)) {
-        bit_job_end(job, BIT_EWORKER, "%u ranks came, and %u were launched%s", hello->ranks,
+        bit_job_end(job, BIT_EWORKER, "%u ranks connected, but %u were launched%s", hello->ranks,
                     bit_run_ranks(&job->runner->run),
                     job->slurm_job != NULL && hello->ranks == 1
                         ? ": the worker's MPI did not take its ranks from srun --mpi=pmix"

@@ -282,7 +282,7 @@ static void on_silent(struct bit_job *job, uint32_t rank)
     if (lose_nodes(job) || (job->slurm_job != NULL && bit_watch_may_be_cut_off(job, rank)))
         return;
     if (!at->greeted)
-        bit_examine_start(job, rank, "it did not connect within %g s of rank 0",
+        bit_examine_start(job, rank, "it did not connect within %g s after rank 0",
                           (double)(config->fence_ms + config->heartbeat_ms) / 1000);
     else
         bit_examine_start(job, rank, "no heartbeat for %g s%s", (double)config->heartbeat_ms / 1000,

@@ -92,7 +92,7 @@ static void blame_exit(const struct bit_job *job, const char *log, Bit__WorkerLo
     else if (job->exit_status > 0 && !came_any(job))
         blame_launcher(job, log, text, room);
     else
-        bit_format(text, room, "the worker ended and did not say why, see %s", job->runner->run.launch.log);
+        bit_format(text, room, "the worker ended without giving a reason, see %s", job->runner->run.launch.log);
 }
 
 static void blame_signal(const struct bit_job *job, const char *log, Bit__WorkerLost *m, char *text, size_t room)

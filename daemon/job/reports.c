@@ -78,7 +78,7 @@ static int check_ready(const struct bit_job *job, const Bit__WorkerReady *m)
 static void on_ready(struct bit_job *job, Bit__WorkerReady *m)
 {
     struct bit_runner *r = job->runner;
-    int err = job->ready ? bit_fail(BIT_EWORKER, "the worker says twice that it is ready") : check_ready(job, m);
+    int err = job->ready ? bit_fail(BIT_EWORKER, "the worker reported twice that it is ready") : check_ready(job, m);
 
     if (err < 0) {
         bit_job_end(job, err, "%s", bit_fail_text());

@@ -6,5 +6,5 @@ while [ $(($(date +%s) - $(stat -c %Y "$1" || echo 0))) -lt "$2" ]; do
     sleep 10 &
     wait $!
 done
-echo "no word of bitd for $2 s: the nodes go back" >&2
+echo "bitd has not touched $1 for $2 s: giving the nodes back" >&2
 exit 75

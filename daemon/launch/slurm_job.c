@@ -54,8 +54,8 @@ int bit_slurm_job_check_own(void)
 {
     if (bit_slurm_job_own() != 0)
         return 0;
-    return bit_fail(BIT_EUSAGE, "SRUN starts ranks in the Slurm job that bitd runs in, and bitd runs in none (no "
-                                "SLURM_JOB_ID); SBATCH submits one");
+    return bit_fail(BIT_EUSAGE, "SRUN needs a bitd inside a Slurm job, and this one is in none (SLURM_JOB_ID is not "
+                                "set): start bitd in a job, or use SBATCH, which submits one");
 }
 
 static bool is_submitted(const struct bit_slurm_job *j)
@@ -259,7 +259,8 @@ static void on_submitted(void *arg, const struct bit_child_output *r)
     else if (answer == BIT_SBATCH_NOT_NOW)
         wait_to_submit(j, text);
     else if (answer == BIT_SBATCH_TAKEN)
-        tell_ready(j, bit_fail(BIT_ELAUNCH, "sbatch took a job and said no number: '%.64s'", (const char *)r->out));
+        tell_ready(
+            j, bit_fail(BIT_ELAUNCH, "sbatch accepted a job but printed no job number: '%.64s'", (const char *)r->out));
     else
         tell_ready(j, bit_fail(BIT_ELAUNCH, "sbatch refused: %s", text));
 }
@@ -377,7 +378,7 @@ static void on_polled(void *arg, const struct bit_child_output *r)
         return;
     again_in(j, j->runner->env->config->slurm_poll_ms);
     if (knows_no_such_job(r) || (bit_child_output_ok(r) && r->out_bytes == 0)) {
-        take_ended(j, "UNKNOWN", "Slurm does not know it any more");
+        take_ended(j, "UNKNOWN", "Slurm no longer knows the job");
     } else if (!bit_child_output_ok(r) || bit_squeue_parse((const char *)r->out, &q) < 0) {
         bit_child_output_explain(r, "squeue", text, sizeof text);
         bit_warn("slurm does not answer", "run=%s text=%s", j->runner->run.id, text);

@@ -31,7 +31,7 @@ static int read_steps(const char *text, uint64_t *out)
     errno = 0;
     *out = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *out == 0 || *out > BIT_STEPS_MAX)
-        return bit_fail(BIT_EUSAGE, "decay=%.40s: over how many steps, from 1 on?", text);
+        return bit_fail(BIT_EUSAGE, "decay=%.40s: give the number of steps over which to decay, at least 1", text);
     return 0;
 }
 

@@ -118,9 +118,9 @@ bool bit_queue_is_hopeless(const struct bit_runner *r, char *out, size_t bytes)
         if (look_at(r, r->run.after.item[i]) != HOPELESS)
             continue;
         if (id[0] == 's')
-            bit_format(out, bytes, "it was to begin once every run of %s has completed, and not all have", id);
+            bit_format(out, bytes, "it was to begin after every run of %s had completed, but not all did", id);
         else
-            bit_format(out, bytes, "it was to begin once %s has completed, which is %s", id, state_of(r, id));
+            bit_format(out, bytes, "it was to begin after %s had completed, but %s is %s", id, id, state_of(r, id));
         return true;
     }
     return false;

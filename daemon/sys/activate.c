@@ -39,7 +39,9 @@ int bit_activate_socket(void)
             return bit_fail(BIT_EUSAGE, "socket %d of the service manager: %s", fd, strerror(errno));
     if (count != 1 || option(FIRST_FD, SO_DOMAIN) != AF_UNIX || option(FIRST_FD, SO_TYPE) != SOCK_STREAM ||
         option(FIRST_FD, SO_ACCEPTCONN) != 1)
-        return bit_fail(BIT_EUSAGE, "the service manager gave us %ld sockets, and one Unix stream socket is expected",
+        return bit_fail(BIT_EUSAGE,
+                        "the service manager passed %ld sockets, but exactly one Unix stream socket is "
+                        "expected",
                         count);
     return FIRST_FD;
 }

@@ -317,10 +317,10 @@ static void check_argument(const struct rule *r, enum bit_slurm_tool tool, size_
         bit_format(why, sizeof why, "is no option of %s that bitd knows; did you mean --%s?", bit_slurm_tool_name(tool),
                    near);
     else if (known != 0)
-        bit_format(why, sizeof why, "is no option of %s that bitd knows, and %s in %.64s does not name it",
+        bit_format(why, sizeof why, "is no option of %s that bitd knows, and %s in %.64s does not list it",
                    bit_slurm_tool_name(tool), r->key, place_of(r->config));
     else
-        bit_format(why, sizeof why, "may not be passed: bitd runs as another user, and %s in %.64s does not name it",
+        bit_format(why, sizeof why, "may not be passed: bitd runs as another user, and %s in %.64s does not list it",
                    r->key, place_of(r->config));
     refuse(r, i, item, why);
 }
@@ -335,7 +335,7 @@ static void check_pair(const struct rule *r, size_t i, const char *item)
     if (bit_allow_is_never(name)) {
         refuse(r, i, item, NEVER);
     } else if (!is_named(r->list, item)) {
-        bit_format(why, sizeof why, "may not be set: bitd runs as another user, and %s in %.64s does not name it",
+        bit_format(why, sizeof why, "may not be set: bitd runs as another user, and %s in %.64s does not list it",
                    r->key, place_of(r->config));
         refuse(r, i, item, why);
     }

@@ -282,9 +282,12 @@ static int set_list(char *field, const struct key *key, const char *value)
 static int set_hook(char *field, const struct key *key, const char *value)
 {
     if (value[0] != '\0' && value[0] != '/')
-        return bit_fail(BIT_EUSAGE, "%s = %s: the program's whole path, as /usr/local/bin/tell", key->name, value);
+        return bit_fail(BIT_EUSAGE, "%s = %s: give the program's full path, as in /usr/local/bin/tell", key->name,
+                        value);
     if (strpbrk(value, "\"'`$") != NULL)
-        return bit_fail(BIT_EUSAGE, "%s = %s: no shell reads this; put what needs quotes or $ in a script of your own",
+        return bit_fail(BIT_EUSAGE,
+                        "%s = %s: no shell runs this line: put anything that needs quotes or $ into a "
+                        "script",
                         key->name, value);
     return set_text(field, key, value);
 }
@@ -461,12 +464,12 @@ static int check_metrics(const struct bit_config *c)
 int bit_config_finish(struct bit_config *c)
 {
     if (c->state[0] == '\0')
-        return bit_fail(BIT_EUSAGE, "state: no folder; set it, or $HOME");
+        return bit_fail(BIT_EUSAGE, "state: no folder is known: set `state` or $HOME");
     int err = make_absolute(c->state, sizeof c->state, "state");
     if (err == 0 && snprintf(c->link, sizeof c->link, "%s/link.sock", c->state) >= (int)sizeof c->link)
         err = bit_fail(BIT_EUSAGE, "state: a path longer than %zu bytes", sizeof c->link - sizeof "/link.sock");
     if (err == 0 && c->link_kind == BIT_LINK_TCP && c->listen[0] == '\0')
-        err = bit_fail(BIT_EUSAGE, "link = tcp: set listen too, to say where");
+        err = bit_fail(BIT_EUSAGE, "link = tcp: set `listen`, too: the address for the workers");
     if (err == 0 && c->socket[0] == '\0')
         err = default_socket(c);
     if (err == 0)

@@ -35,12 +35,11 @@ void bit_warnings_add(struct bit_warnings *w, const char *field, const char *fmt
 static void judge_data(struct bit_warnings *w, const struct bit_warnings_facts *facts)
 {
     if (facts->folders_unknown == 1)
-        bit_warnings_add(w, "data", "no dataset.json beside %s: nothing says which tokenizer its ids are of",
+        bit_warnings_add(w, "data", "no dataset.json beside %s: the tokenizer of its ids is unknown",
                          facts->first_unknown);
     else if (facts->folders_unknown > 1)
         bit_warnings_add(w, "data",
-                         "no dataset.json beside %s, nor in %zu other folders: nothing says which tokenizer their "
-                         "ids are of",
+                         "no dataset.json beside %s, nor in %zu other folders: the tokenizer of their ids is unknown",
                          facts->first_unknown, facts->folders_unknown - 1);
     if (facts->epochs > EPOCHS_MOST)
         bit_warnings_add(w, "schedule.steps", "each instance is trained on %.1f times", facts->epochs);

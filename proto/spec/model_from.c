@@ -35,7 +35,7 @@ static int read_manifest(const char *folder, struct bit_model_config *out)
     const Bit__ModelSpec *was = manifest->spec != NULL ? manifest->spec->model : NULL;
     if (was == NULL) {
         bit_msg_free(manifest);
-        return bit_fail(BIT_ECORRUPT, "'%s/%s' says nothing of a model", folder, BIT_CHECKPOINT_MANIFEST);
+        return bit_fail(BIT_ECORRUPT, "'%s/%s' does not describe a model", folder, BIT_CHECKPOINT_MANIFEST);
     }
     out->says = *was;
     out->says.preset = out->says.init_from = out->says.from = NULL;
@@ -69,8 +69,8 @@ static int explain(const char *folder, int err)
             "'%s' is a file: name the folder that it is in, whose " BIT_MODEL_CONFIG " says the architecture", folder);
     if (access(folder, F_OK) == 0)
         return bit_fail(BIT_EDATA,
-                        "'%s' has no " BIT_MODEL_CONFIG ", and is no checkpoint of bitd's: nothing says its "
-                        "architecture; set model.layers and the rest, and model.init_from",
+                        "'%s' has no " BIT_MODEL_CONFIG ", and is no checkpoint of bitd's, so its architecture is "
+                        "unknown: set model.layers and the rest, and model.init_from",
                         folder);
     return bit_fail(BIT_EDATA, "'%s': there is no such folder", folder);
 }
@@ -120,7 +120,7 @@ int bit_model_from(Bit__RunSpec *spec, const char *directory, struct bit_problem
         return 0;
     if (model->preset != NULL) {
         bit_problems_add(problems, "model.preset", 0, 0,
-                         "'%.64s' and model.from both say the architecture: leave one of them out", model->preset);
+                         "'%.64s' and model.from both give the architecture: leave one of them out", model->preset);
         return bit_fail(BIT_ESPEC, FIELD);
     }
     const bool relative = model->from[0] != '/' && directory != NULL && directory[0] != '\0';

@@ -75,6 +75,10 @@ void bit_text_unknown_field(const ProtobufCMessageDescriptor *root, const Protob
     else
         snprintf(hint, sizeof hint, "; `bitctl help spec%s%.*s` lists the fields", parent > 0 ? " " : "", (int)parent,
                  path);
-    bit_problems_add(problems, path, line, column, "no field '%.*s' in %s%s", (int)BIT_MIN(len, 40u), name,
-                     desc->short_name, hint);
+    if (parent > 0)
+        bit_problems_add(problems, path, line, column, "%.*s has no field '%.*s'%s", (int)parent, path,
+                         (int)BIT_MIN(len, 40u), name, hint);
+    else
+        bit_problems_add(problems, path, line, column, "there is no field '%.*s'%s", (int)BIT_MIN(len, 40u), name,
+                         hint);
 }

@@ -12,7 +12,7 @@
 #include "tests/daemon/fixture.h"
 
 #define RANKS 4
-#define LACKS "not said that"
+#define LACKS "did not report that"
 
 static struct fix f;
 static const char spec[] = "launch.ranks=4\nschedule.steps=8\nlaunch.max_restarts=2";
@@ -88,7 +88,7 @@ TEST(undisturbed_at_one_two_and_four_ranks)
 
 TEST(a_rank_that_dies_before_it_says_it)
 {
-    expect_once_lost("FAKE_DONE_DIES", 1, "ranks 0, 1, 2, 3 of 4 have not said that they are done after step 8");
+    expect_once_lost("FAKE_DONE_DIES", 1, "ranks 0, 1, 2, 3 of 4 did not report that they have finished after step 8");
     expect_once_lost("FAKE_DONE_DIES", 3, LACKS); /* bitd may or may not have heard 1 and 2 */
     expect_once_lost("FAKE_DONE_DIES", 0, LACKS);
 }
@@ -103,7 +103,7 @@ TEST(ranks_that_leave_without_a_word)
 TEST(a_rank_that_hangs_before_it_says_it)
 {
     expect_once_lost("FAKE_DONE_HANGS", 3, "rank 0 on here (pid");
-    expect_once_lost("FAKE_DONE_HANGS", 0, "rank 0 of 4 has not said that it is done, 0.3 s after another did");
+    expect_once_lost("FAKE_DONE_HANGS", 0, "rank 0 of 4 did not report that it has finished, 0.3 s after another did");
 }
 
 TEST(a_rank_that_says_something_else)
@@ -149,7 +149,7 @@ TEST(a_rank_that_is_greeted_late_has_its_time)
 
 TEST(a_word_of_another_launch_does_not_count)
 {
-    expect_once_lost("FAKE_DONE_EPOCH", 2, "rank 2 of 4 has not said that it is done");
+    expect_once_lost("FAKE_DONE_EPOCH", 2, "rank 2 of 4 did not report that it has finished");
 }
 
 TEST(what_is_said_twice_counts_once)

@@ -148,7 +148,7 @@ TEST(one_that_was_greeted_and_never_beat_is_named)
 TEST(one_that_never_connected_is_named)
 {
     expect_mute_named("never", "heartbeat_timeout=3", "fence_timeout=4",
-                      "hangs: it did not connect within 7 s of rank 0");
+                      "hangs: it did not connect within 7 s after rank 0");
 }
 
 /* doctor lists each reported rank once and counts the others. */

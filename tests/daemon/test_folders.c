@@ -254,7 +254,7 @@ TEST(the_state_folder_of_an_older_bitd_gives_the_next_number)
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
     make_file("..", "last_run", "x"); /* overwrites the number */
     EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_CORRUPT);
-    EXPECT_EQ(count_lines("last_run", "is no number", ""), 1);
+    EXPECT_EQ(count_lines("last_run", "must hold a number", ""), 1);
     fix_finish(&f);
 }
 

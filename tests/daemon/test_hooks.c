@@ -194,12 +194,12 @@ TEST(what_a_shell_would_read_is_refused)
     begin("");
     set("on_end", "mail -s done me");
     EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_USAGE);
-    EXPECT_EQ(count_in_log("the program's whole path"), 1);
+    EXPECT_EQ(count_in_log("the program's full path"), 1);
     fix_finish(&f);
     begin("");
     set("on_end", "/bin/sh -c \"true\"");
     EXPECT_EQ(fix_start_refused(&f), BIT_EXIT_USAGE);
-    EXPECT_EQ(count_in_log("no shell reads this"), 1);
+    EXPECT_EQ(count_in_log("no shell runs this line"), 1);
     fix_finish(&f);
 }
 

@@ -332,7 +332,7 @@ TEST(what_waits_for_a_completion_is_cancelled_without_it)
     EXPECT_EQ(fix_wait_end(&f, run[3], NULL), BIT_EXIT_CANCELLED);
     Bit__RunStatus *s = fix_status(&f, run[2]);
     if (s != NULL)
-        EXPECT_CONTAINS(s->reason, "once r2 has completed, which is cancelled");
+        EXPECT_CONTAINS(s->reason, "after r2 had completed, but r2 is cancelled");
     bit_msg_free(s);
     cancel(run[0], true);
     EXPECT_EQ(fix_wait_end(&f, run[4], NULL), 0);

@@ -191,7 +191,7 @@ def a_run_that_another_begins_from_stays():
         d.ctl("wait", first, code=0)
         begin = tensors(os.path.join(d.state, "runs", first, "checkpoints", "model.safetensors"))
         second = d.submit("second", 4, 4, "--paused", "--set", f"model.init_from={begin}")
-        assert f"{first} stays: {second} begins from it" in d.ctl("rm", first, code=1)[2]
+        assert f"{first} is kept: {second} begins from it" in d.ctl("rm", first, code=1)[2]
         plan = [json.loads(line) for line in d.ctl("prune", "--keep", "0", "-n", "--json", code=0)[1].splitlines()]
         assert [p["run"] for p in plan] == [first] and second in plan[0]["spared"], plan
         d.ctl("prune", "--keep", "0", code=0)
@@ -206,7 +206,7 @@ def old_runs_are_pruned():
             d.ctl("wait", run, code=0)
         d.ctl("ckpt", "pin", ended[0], "16", code=0)
         trains = d.submit(steps=100000, every=50000)
-        assert "say --older-than AGE" in d.ctl("prune", code=2)[2]
+        assert "give --older-than AGE" in d.ctl("prune", code=2)[2]
         for age in ("7", "d", "7x", "-7d", "7.5d"):
             assert "--older-than takes an age" in d.ctl("prune", f"--older-than={age}", code=2)[2], age
         assert d.ctl("prune", "--older-than", "1d", code=0)[1] == "0 runs to remove, 0 B\n"
@@ -230,7 +230,7 @@ def an_ambiguous_name_is_said():
             assert err == several, (verb, err)
         for verb in (["cancel"], ["pause"], ["rm"], ["ckpt", "pin"], ["checkpoint"]):
             said = d.ctl(verb[0], *verb[1:], "mine", *(["16"] if verb[0] == "ckpt" else []), code=2)[2]
-            assert "'mine' is the name of 2 runs of yours: " in said and "say which by its id" in said, (verb, said)
+            assert "'mine' is the name of 2 runs of yours: " in said and "give the id of one" in said, (verb, said)
         third = d.submit(steps=100000, every=50000)
         code, out, err = d.ctl("pause", "mine", code=0)  # the only one that can be paused
         assert out.startswith(f"{third}: ") and f"3 runs of yours are called mine: {third}, {second}, {first}; this is {third}" in err, (out, err)

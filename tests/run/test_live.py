@@ -176,7 +176,7 @@ def a_decay_from_now_on():
 def no_decay_where_there_is_none():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(steps=60, at_step=20), "--paused")
-        for args, code, said in ((["decay=0"], 2, "over how many steps"), (["decay=x"], 2, "over how many steps"),
+        for args, code, said in ((["decay=0"], 2, "give the number of steps"), (["decay=x"], 2, "give the number of steps"),
                                  (["decay=12"], 1, "warms up to step 5"), (["decay=12", "schedule.final=0", "--at", "25"], 2, "leave one of them out"),
                                  (["decay=5", "--at", "9"], 64, "20 leaves no ternary step"), (["weight_decay=-1"], 64, "weight_decay")):
             got, _, err = d.ctl("set", run, *args)

@@ -20,7 +20,7 @@ def told_by_every_verb():
         assert "priority 7, to begin after r1, ok:r1" in events, events
         d.ctl("cancel", first, check=True)
         assert d.ctl("wait", second)[0] == 103, "it was to begin once r1 has completed"
-        assert "once r1 has completed, which is cancelled" in d.status(second)["reason"]
+        assert "after r1 had completed, but r1 is cancelled" in d.status(second)["reason"]
 
 
 def changed_later():

@@ -285,7 +285,7 @@ def the_file():
         told = json.loads(d.ctl("report", run, "-o", path, "--force", "--json", check=True)[1])
         assert told["output"] == path and told["run"] == [run] and told["bytes"] == os.path.getsize(path), told
         assert d.ctl("report", run, "-o", path, "--force", "-q", check=True)[1] == ""
-        for output, said in (("nowhere/x.html", "folder 'nowhere'"), (d.dir, "is no file"), ("/dev/null", "is no file"), (d.dir + "/", "no file")):
+        for output, said in (("nowhere/x.html", "folder 'nowhere'"), (d.dir, "is not a regular file"), ("/dev/null", "is not a regular file"), (d.dir + "/", "is not a regular file")):
             code, _, err = d.ctl("report", run, "--output", output, "--force")
             assert code != 0 and said in err, (output, code, err)
         assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")

@@ -275,9 +275,9 @@ def paused_resumed_and_cancelled_as_one():
             d.finish(first["run"])
         assert sweep.branch("at_step=12")["run"] is None
         code, _, err = d.ctl("rm", first["run"])
-        assert code == 1 and "branch 'at_step=12' of s1 is still to begin from it" in err, (code, err)
+        assert code == 1 and "branch 'at_step=12' of s1 has yet to begin from it" in err, (code, err)
         code, _, err = d.ctl("ckpt", "rm", first["run"], "8")
-        assert code == 1 and "branch 'at_step=12' of s1 is still to begin from it" in err, (code, err)
+        assert code == 1 and "branch 'at_step=12' of s1 has yet to begin from it" in err, (code, err)
         d.kill()
         d.start()
         assert sweep.branch("at_step=12")["run"] is None, "held through a restart"

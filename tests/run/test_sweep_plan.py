@@ -60,7 +60,7 @@ def mistakes():
             got, out, err = d.ctl("sweep", *args)
             assert got == code and all(text in err for text in texts), (args, got, out, err)
 
-        said([sweep, "--vary", "schedule.pek_lr=1,2"], 64, "when.sweep: schedule.pek_lr: no field 'pek_lr'", "did you mean peak_lr?",
+        said([sweep, "--vary", "schedule.pek_lr=1,2"], 64, "when.sweep: schedule.pek_lr: schedule has no field 'pek_lr'", "did you mean peak_lr?",
              "1 problem in", "nothing was submitted")
         said([d.spec(), "--vary", "phases.switch.ramp_steps=0,x"], 64, "t.txtpb: phases.switch.ramp_steps", "(of phases.switch.ramp_steps=x)")
         said([sweep, "--vary", "phases.switch.at_step=1"], 64, "phases.switch.at_step varies twice")

@@ -80,7 +80,7 @@ def removed_with_its_runs():
         kept = d.submit(d.spec(name="kept"), "--paused")
         d.ctl("ckpt", "pin", first, "15", check=True)
         code, out, err = d.ctl("rm", "two", "--json")
-        assert code == 1 and f"{first} stays: step-00000015 of it is pinned" in out and "bytes" not in out, (code, out, err)
+        assert code == 1 and f"{first} is kept: step-00000015 of it is pinned" in out and "bytes" not in out, (code, out, err)
         assert d.ctl("ps", "-a", "-q", check=True)[1].split() == [first, second, kept], "nothing is removed where one has to stay"
         d.ctl("ckpt", "unpin", first, "15", check=True)
         out = d.ctl("rm", "-n", "two", check=True)[1]
@@ -164,7 +164,7 @@ def a_run_after_a_sweep():
         sweep(d, "--paused", name="other")
         never = d.submit(d.spec(name="never"), "--after", "ok:other")
         d.ctl("cancel", "other", check=True)
-        assert d.wait(never) == 103 and "once every run of s2 has completed" in d.status(never)["reason"]
+        assert d.wait(never) == 103 and "after every run of s2 had completed" in d.status(never)["reason"]
 
 
 fixture.main([shown_and_submitted_again, removed_with_its_runs, listed, a_run_after_a_sweep, paused_resumed_and_waited_for, a_name_of_both_is_neither, followed_to_its_end, a_cancelled_one_says_so])

@@ -186,7 +186,7 @@ def a_shared_run_is_the_groups_to_stop():
         expect(s.ctl(BOB, "wait", run, "--for", "step=2"), 0)
         expect(s.ctl(BOB, "checkpoint", run), 0)
         expect(s.ctl(BOB, "pause", run), 0)
-        expect(s.ctl(BOB, "resume", run), 77, f"uid {BOB} may not resume {run}", "checkpoint, pause and cancel alone")
+        expect(s.ctl(BOB, "resume", run), 77, f"uid {BOB} may not resume {run}", "checkpoint, pause and cancel only")
         expect(s.ctl(BOB, "cancel", run), 0)
 
 
@@ -205,7 +205,7 @@ def a_name_means_ones_own_run():
         assert json.loads(expect(s.ctl(ALICE, "status", "prod", "--json"), 0))["run"] == again, "one that has not ended goes before"
         third = expect(s.submit(ALICE, train[ALICE], "--paused", "--name", "prod"), 0)
         expect(s.ctl(ALICE, "pause", "prod"), 2, "2 runs of yours that have not ended", f"{third} (uid {ALICE}, not ended), {again}",
-               "say which by its id")
+               "give the id of one")
         expect(s.ctl(ALICE, "cancel", again), 0)
         expect(s.ctl(ALICE, "cancel", third), 0)
         assert json.loads(expect(s.ctl(ALICE, "status", "prod", "--json"), 0))["run"] == third, "the newest, when all have ended"

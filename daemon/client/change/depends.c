@@ -139,7 +139,7 @@ bool bit_depends_misses(const struct bit_depends *d, const struct bit_runner *r,
         return true;
     const char *branch = bit_sweep_waits_find(r, 0);
     if (branch != NULL) {
-        bit_format(out, room, "branch '%s' of %s is still to begin from it", branch, r->run.sweep);
+        bit_format(out, room, "branch '%s' of %s has yet to begin from it", branch, r->run.sweep);
         return true;
     }
     if (list_of(d, r, "", BIT_DEPENDS_NEEDS, list, sizeof list) == 0)

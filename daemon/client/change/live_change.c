@@ -36,8 +36,10 @@ static int check_state(const struct bit_runner *r)
     bool stops = r->job != NULL && r->job->ready && r->job->sequence.stopped;
 
     if (bit_run_ended(run))
-        return bit_fail(BIT_ESTATE, "%s is %s: `bitctl fork` makes a run with other settings of it", run->id,
-                        bit_run_state_name(run->state));
+        return bit_fail(BIT_ESTATE,
+                        "%s is %s and cannot be changed: `bitctl fork` makes a new run from it with "
+                        "other settings",
+                        run->id, bit_run_state_name(run->state));
     if (stops)
         return bit_fail(BIT_ESTATE, "%s is stopping: try again when it trains or is paused", run->id);
     if (run->live.edit_count >= BIT_LIVE_CHANGES_MAX)
@@ -53,7 +55,7 @@ static int find_step(const struct bit_runner *r, const Bit__ChangeRequest *m, ui
     const uint64_t first = m->has_first_step ? m->first_step : earliest + later;
 
     if (first < earliest)
-        return bit_fail(BIT_ESTATE, "from step %" PRIu64 " on is not possible: the earliest is %" PRIu64, first,
+        return bit_fail(BIT_ESTATE, "step %" PRIu64 " is too early for a change: the earliest is %" PRIu64, first,
                         earliest);
     if (first > steps)
         return bit_fail(BIT_ESTATE,
@@ -125,7 +127,9 @@ static int find_skip(const struct bit_runner *r, const Bit__ChangeRequest *m, ui
     uint64_t low = earliest, high = run->spec->schedule->steps + 1;
 
     if (m->skip_from == 0 || m->skip_to < m->skip_from || m->skip_to - m->skip_from >= BIT_STEPS_MAX)
-        return bit_fail(BIT_EUSAGE, "--batches %" PRIu64 "-%" PRIu64 ": the first and the last, from 1 on",
+        return bit_fail(BIT_EUSAGE,
+                        "--batches %" PRIu64 "-%" PRIu64 ": give the first and the last batch, counted "
+                        "from 1",
                         m->skip_from, m->skip_to);
     if (m->skip_from < next)
         return bit_fail(BIT_ESTATE,

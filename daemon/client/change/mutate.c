@@ -272,7 +272,7 @@ static int find_switch_step(struct bit_client *c, const struct bit_runner *r, co
     if (!m->has_now || !m->now)
         at = m->has_at_step ? m->at_step : run->plan.at_step;
     if (!m->has_at_step && !(m->has_now && m->now) && !run->plan.planned) {
-        bit_client_refuse(c, BIT_EUSAGE, "%s has no switch planned: say at which step", run->id);
+        bit_client_refuse(c, BIT_EUSAGE, "%s has no switch planned: give its step (--at STEP, or --now)", run->id);
         return BIT_EUSAGE;
     }
     if (at < earliest || at > last) {

@@ -110,7 +110,7 @@ static bool may_remove(struct bit_client *c, const struct bit_runner *r, const s
     else if (bit_depends_list(r, below, BIT_DEPENDS_NEEDS, list, sizeof list) > 0)
         bit_client_refuse(c, BIT_ESTATE, "%s stays: %s begins from it", at->name, list);
     else if (bit_sweep_waits_find(r, at->step) != NULL)
-        bit_client_refuse(c, BIT_ESTATE, "%s stays: branch '%s' of %s is still to begin from it", at->name,
+        bit_client_refuse(c, BIT_ESTATE, "%s is kept: branch '%s' of %s has yet to begin from it", at->name,
                           bit_sweep_waits_find(r, at->step), r->run.sweep);
     else if (at == bit_run_newest(&r->run) && !force) {
         tell_loss(&r->run, loss, sizeof loss);

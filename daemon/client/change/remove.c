@@ -96,7 +96,7 @@ static bool is_not_missed(struct bit_client *c, const struct bit_runner *r, bool
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
     else if (missed)
-        bit_client_refuse(c, BIT_ESTATE, "%s stays: %s; --force removes it anyway", r->run.id, why);
+        bit_client_refuse(c, BIT_ESTATE, "%s is kept: %s; --force removes it anyway", r->run.id, why);
     return err == 0 && !missed;
 }
 
@@ -108,7 +108,8 @@ static bool may_remove(struct bit_client *c, const struct bit_runner *r, const B
         bit_client_refuse(c, BIT_ESTATE, "%s is %s: `bitctl cancel %s` ends it first", r->run.id,
                           bit_run_state_name(r->run.state), r->run.id);
     else if (r->job != NULL)
-        bit_client_refuse(c, BIT_EBUSY, "%s has ended, but its processes have not yet: try again", r->run.id);
+        bit_client_refuse(c, BIT_EBUSY, "%s has ended, but its processes are still running: try again in a moment",
+                          r->run.id);
     else
         return (m->has_force && m->force) || is_not_missed(c, r, m->has_with_sweep && m->with_sweep);
     return false;

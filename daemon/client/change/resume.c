@@ -128,7 +128,7 @@ static int check_found(const struct bit_resumption *s, const struct bit_runner *
     if (s->err < 0)
         return bit_fail(s->err == -ENOENT ? BIT_EDATA : s->err, "%s", s->text);
     if (r->run.seq != s->seq)
-        return bit_fail(BIT_EBUSY, "%s has changed meanwhile: ask again", r->run.id);
+        return bit_fail(BIT_EBUSY, "%s has changed in the meantime: try again", r->run.id);
     if (r->env->stopping)
         return bit_fail(BIT_EBUSY, "bitd is going down");
     if (s->changes.other > 0 && !(s->ask->has_force && s->ask->force))

@@ -18,7 +18,7 @@ static int list_checkpoints(const struct bit_run *run, uint64_t wanted)
     for (size_t i = 0; i < run->checkpoints.count; i++)
         bit_format_more(list, sizeof list, "%s%" PRIu64, i > 0 ? ", " : "", run->checkpoints.list[i].step);
     if (list[0] == '\0')
-        return bit_fail(BIT_ESTATE, "%s has no checkpoint; without --from it begins from the beginning", run->id);
+        return bit_fail(BIT_ESTATE, "%s has no checkpoint; without --from it starts from the beginning", run->id);
     return bit_fail(BIT_ESTATE, "%s has no checkpoint of step %" PRIu64 "; it has those of steps %s", run->id, wanted,
                     list);
 }
@@ -47,9 +47,11 @@ static int check_steps(const struct bit_run *run, const Bit__ResumeRequest *m)
     uint64_t least = m->has_from_step ? m->from_step + 1 : BIT_MAX(run->step_max, (uint64_t)1);
 
     if (!m->has_steps && m->has_stretch)
-        return bit_fail(BIT_EUSAGE, "--stretch stretches the cosine to --steps N: say N");
+        return bit_fail(BIT_EUSAGE, "--stretch needs --steps N: the step to which it stretches the cosine");
     if (run->state == BIT__RUN_STATE__COMPLETED && !m->has_steps && !m->has_from_step)
-        return bit_fail(BIT_ESTATE, "%s is completed, all its %" PRIu64 " steps: --steps N makes it train to step N",
+        return bit_fail(BIT_ESTATE,
+                        "%s has completed all of its %" PRIu64 " steps: --steps N makes it train on to "
+                        "step N",
                         run->id, run->spec->schedule->steps);
     if (run->state == BIT__RUN_STATE__COMPLETED && !m->has_from_step)
         least = run->step_max + 1;
@@ -103,7 +105,7 @@ int bit_resume_check(const struct bit_runner *r, const Bit__ResumeRequest *m)
     int err = 0;
 
     if (ends)
-        return bit_fail(BIT_EBUSY, "%s is %s, and its ranks are being ended: ask again in a moment", run->id,
+        return bit_fail(BIT_EBUSY, "%s is %s, and its ranks are still ending: try again in a moment", run->id,
                         bit_run_state_name(run->state));
     if (run->state == BIT__RUN_STATE__QUEUED)
         return bit_fail(BIT_ESTATE, "%s is queued already: %s", run->id, run->reason);

@@ -30,7 +30,7 @@ int bit_access_init(struct bit_access *a, const struct bit_config *config)
     if (err == 0)
         err = find_group("admin_group", config->admin_group, &a->admin_group);
     if (err == 0 && config->group[0] == '\0' && config->admin_group[0] != '\0')
-        err = bit_fail(BIT_EUSAGE, "admin_group = %s: set group too; its users alone reach the socket",
+        err = bit_fail(BIT_EUSAGE, "admin_group = %s: set `group`, too, because only its users can reach the socket",
                        config->admin_group);
     return err;
 }
@@ -97,7 +97,7 @@ int bit_access_admit_fd(const struct bit_access *a, int fd, struct bit_peer *out
 int bit_access_check_priority(const struct bit_peer *peer, int32_t priority)
 {
     if (priority < -BIT_PRIORITY_MAX || priority > BIT_PRIORITY_MAX)
-        return bit_fail(BIT_EUSAGE, "a priority is from -%d to %d, and not %d", BIT_PRIORITY_MAX, BIT_PRIORITY_MAX,
+        return bit_fail(BIT_EUSAGE, "a priority is from -%d to %d, not %d", BIT_PRIORITY_MAX, BIT_PRIORITY_MAX,
                         priority);
     if (priority > 0 && !peer->admin)
         return bit_fail(BIT_EAUTH, "uid %u may not give a run a priority above 0: bitd's user and administrators may",
@@ -123,5 +123,5 @@ int bit_access_check(const struct bit_peer *peer, const struct bit_run *run, enu
     if (peer->admin || peer->uid == run->uid || (shared && peer->member && verbs[verb].group))
         return 0;
     return bit_fail(BIT_EAUTH, "uid %u may not %s %s: it is uid %u's%s", peer->uid, verbs[verb].name, run->id, run->uid,
-                    shared ? ", and shared for checkpoint, pause and cancel alone" : " and not shared");
+                    shared ? ", which is shared for checkpoint, pause and cancel only" : " and not shared");
 }

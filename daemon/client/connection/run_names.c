@@ -78,7 +78,7 @@ static int refuse_several(const struct bit_runs *runs, const struct wanted *w, c
     char list[BIT_ERR_TEXT_MAX];
 
     list_meant(runs, w, going_on, list, sizeof list);
-    return bit_fail(BIT_EUSAGE, "'%s' is the name of %zu runs%s%s: %s; say which by its id", w->which,
+    return bit_fail(BIT_EUSAGE, "'%s' is the name of %zu runs%s%s: %s; give the id of one", w->which,
                     going_on ? n->going_on : n->count, w->own ? " of yours" : " of others",
                     going_on ? " that have not ended" : "", list);
 }

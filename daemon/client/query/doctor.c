@@ -49,7 +49,7 @@ static const char *advise_resume(const struct bit_doctor_facts *f, struct bit_do
     const char *causes = f->state == BIT__RUN_STATE__FAILED ? "; bitctl events and bitctl log have what led to it" : "";
 
     if (f->damaged)
-        return "a backup of its journal is the only help";
+        return "only a backup of its journal can restore it";
     bit_format(d->resume, sizeof d->resume, "`bitctl resume %s` goes on from %s%s", f->run->id,
                newest ? newest->name : "the beginning", causes);
     return d->resume;
@@ -68,8 +68,8 @@ static void judge_state(const struct bit_doctor_facts *f, struct bit_doctor *d)
                     f->reason);
     else if (f->state == BIT__RUN_STATE__RESTARTING && run->launch.failures > 0)
         add_finding(d, BIT__SEVERITY__BAD, "launch",
-                    "bitctl log has what the launcher said; it is tried again until launch_patience of bitd is over",
-                    "%s", f->reason);
+                    "see what the launcher printed with bitctl log; bitd keeps trying for launch_patience", "%s",
+                    f->reason);
     else if (run->fruitless > 1)
         add_finding(
             d, BIT__SEVERITY__BAD, "restarts",
@@ -107,7 +107,7 @@ static void judge_disk(const struct bit_doctor_facts *f, struct bit_doctor *d)
 
     if (run->checkpoints.failures > 0)
         add_finding(d, BIT__SEVERITY__BAD, "checkpoint",
-                    "until one can be written a fault costs every step since the last", "%u in a row failed: %s",
+                    "until one can be written, a fault loses every step since the last one", "%u in a row failed: %s",
                     run->checkpoints.failures, run->checkpoints.error);
     if (f->checkpoint_bytes > 0 && f->disk_free / one < ROOM_NOTICE)
         add_finding(d, f->disk_free / one < ROOM_BAD ? BIT__SEVERITY__BAD : BIT__SEVERITY__NOTICE, "disk",

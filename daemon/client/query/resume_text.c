@@ -14,7 +14,7 @@ static void describe_steps(const struct bit_run *run, const Bit__RunResumed *m, 
         return;
     bit_format_more(text, room, "; %" PRIu64 " steps now", m->steps);
     if (m->has_cosine_steps)
-        bit_format_more(text, room, ", and the cosine ends with them: from here on learning rates are others");
+        bit_format_more(text, room, ", and the cosine ends with them: the learning rates from here on are different");
     else if (m->steps > schedule->cosine_steps)
         bit_format_more(text, room, "; the cosine ends at step %" PRIu64 " as before, and the rate stays %g after it",
                         schedule->cosine_steps, schedule->final * schedule->peak_lr);

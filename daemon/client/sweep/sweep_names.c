@@ -36,7 +36,7 @@ static int find_named(const struct bit_client *c, const char *which, bool change
     if (count == 0)
         return bit_fail(BIT_ENORUN, "there is no sweep '%.*s'", bit_format_fit(which, BIT_NAME_MAX), which);
     if (count > 1 && change)
-        return bit_fail(BIT_EUSAGE, "'%s' is the name of %zu sweeps; say which by its id: the newest is %s", which,
+        return bit_fail(BIT_EUSAGE, "'%s' is the name of %zu sweeps; give the id of one: the newest is %s", which,
                         count, (*out)->id);
     return 0;
 }

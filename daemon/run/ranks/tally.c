@@ -91,7 +91,7 @@ static int check_all(const struct bit_tally *t, uint32_t rank, const Bit__Worker
 int bit_tally_note(struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m)
 {
     if (rank >= t->ranks || m->rank != rank || m->ranks != t->ranks)
-        return bit_fail(BIT_EWORKER, "rank %u of %u says that it is done as rank %u of %u", rank, t->ranks, m->rank,
+        return bit_fail(BIT_EWORKER, "rank %u of %u reported its end as rank %u of %u", rank, t->ranks, m->rank,
                         m->ranks);
     int err = check_all(t, rank, m);
     if (err < 0)
@@ -138,7 +138,7 @@ void bit_tally_describe(const struct bit_tally *t, uint64_t step, Bit__StopReaso
     if (missing > named)
         snprintf(list + length, sizeof list - length, ", …");
     bit_format(text, room,
-               missing == 1 ? "rank %s of %u has not said that it is done"
-                            : "ranks %s of %u have not said that they are done",
+               missing == 1 ? "rank %s of %u did not report that it has finished"
+                            : "ranks %s of %u did not report that they have finished",
                list, t->ranks);
 }

@@ -38,7 +38,7 @@ void bit_tally_forget(struct bit_tally *t);
 int bit_tally_note(struct bit_tally *t, uint32_t rank, const Bit__WorkerDone *m);
 /** How many ranks have not reported this step and reason, and the first of them. */
 uint32_t bit_tally_missing(const struct bit_tally *t, uint64_t step, Bit__StopReason reason, uint32_t *first);
-/** "rank 1 of 4 has not said that it is done", "ranks 1, 3 of 4 have not …"; only a few are listed. */
+/** "rank 1 of 4 did not report that it has finished", "ranks 1, 3 of 4 have not …"; only a few are listed. */
 void bit_tally_describe(const struct bit_tally *t, uint64_t step, Bit__StopReason reason, char *text, size_t room);
 
 #endif

@@ -26,8 +26,8 @@ static int parse(const char *path, const uint8_t *text, size_t bytes, uint64_t *
     const uint64_t number = strtoull(digits, &end, 10);
     if (digits[0] < '0' || digits[0] > '9' || errno != 0 || strcmp(end, "\n") != 0 || number == UINT64_MAX)
         return bit_fail(BIT_ECORRUPT,
-                        "%s: is no number and a newline: write the highest number that a run ever had into it, so that "
-                        "none is given twice",
+                        "%s: it must hold a number and a newline: write the highest number that any run ever had "
+                        "into it, so that no number is used twice",
                         path);
     *last = number;
     return 0;

@@ -79,7 +79,8 @@ static int apply_visit(void *arg, const Bit__JournalRecord *record)
     const Bit__RunSubmitted *m = record->what_case == BIT__JOURNAL_RECORD__WHAT_SUBMITTED ? record->submitted : NULL;
 
     if (m != NULL && strcmp(m->run, r->run.id) != 0) /* else the copy of a folder would train the other run again */
-        return bit_fail(BIT_ECORRUPT, "this is the journal of %.32s: a copied folder is not a run", m->run);
+        return bit_fail(BIT_ECORRUPT, "this is the journal of %.32s: a copied folder cannot be used as another run",
+                        m->run);
     return bit_run_apply(&r->run, record);
 }
 

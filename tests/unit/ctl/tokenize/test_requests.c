@@ -1,4 +1,4 @@
-/* JSON lines of requests to request files: what is made of them, and every mistake by file and line. */
+/* Request files made from JSON lines of requests; every mistake is reported with file and line. */
 #include "ctl/tokenize/requests.h"
 
 #include <signal.h>
@@ -113,10 +113,12 @@ TEST(what_does_not_fit_together_is_named)
 
 TEST(f1_is_of_two_choices)
 {
-    static const char three[] =
-        "{\"task\":\"t\",\"metric\":\"f1\",\"document\":0,\"choice\":0,\"label\":0,\"context\":\"a\",\"continuation\":\" b\"}\n"
-        "{\"task\":\"t\",\"metric\":\"f1\",\"document\":0,\"choice\":1,\"label\":0,\"context\":\"a\",\"continuation\":\" c\"}\n"
-        "{\"task\":\"t\",\"metric\":\"f1\",\"document\":0,\"choice\":2,\"label\":0,\"context\":\"a\",\"continuation\":\" d\"}\n";
+    static const char three[] = "{\"task\":\"t\",\"metric\":\"f1\",\"document\":0,\"choice\":0,\"label\":0,"
+                                "\"context\":\"a\",\"continuation\":\" b\"}\n"
+                                "{\"task\":\"t\",\"metric\":\"f1\",\"document\":0,\"choice\":1,\"label\":0,"
+                                "\"context\":\"a\",\"continuation\":\" c\"}\n"
+                                "{\"task\":\"t\",\"metric\":\"f1\",\"document\":0,\"choice\":2,\"label\":0,"
+                                "\"context\":\"a\",\"continuation\":\" d\"}\n";
 
     refused(three, "t.jsonl:1: document 0 has 3 choices; metric f1 is of two");
 }
@@ -247,7 +249,7 @@ TEST(a_full_disk_leaves_nothing)
     snprintf(partial, sizeof partial, "%s/x.partial", folder);
     snprintf(target, sizeof target, "%s/x", folder);
     EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    signal(SIGXFSZ, SIG_IGN); /* else the write that meets the limit ends the program */
+    signal(SIGXFSZ, SIG_IGN); /* so that a write beyond the limit fails instead of ending the program */
     EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &(struct rlimit){2, limit.rlim_max}), 0);
     EXPECT_EQ(bit_whole_file_write(folder, "x", (const uint8_t *)"abc", 3, false), -EFBIG);
     EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);

@@ -47,7 +47,7 @@ TEST(a_refusal_is_told_from_what_passes)
          BIT_SBATCH_NOT_NOW,
          "fetch_config: DNS SRV lookup failed; _establish_config_source: failed to fetch config; Could not establish a "
          "configuration source"},
-        {1, "", BIT_SBATCH_REFUSED, "sbatch ended with 1 and said nothing"},
+        {1, "", BIT_SBATCH_REFUSED, "sbatch ended with 1 and printed nothing"},
     };
     char text[256];
 

@@ -265,7 +265,7 @@ TEST(schedules_that_cannot_be)
     expect_valid("schedule { shape: CONSTANT stage { weight_decay: 0 } } checkpoint { at: [2000, 4000] }");
 }
 
-/* It evaluates what it begins from; what only training asks for is not asked of it. */
+/* A run of 0 steps evaluates its model.init_from. Fields that only training needs may be missing. */
 TEST(a_run_without_steps)
 {
     static const struct {
@@ -629,8 +629,8 @@ TEST(load_knows_other_formats)
     EXPECT_CONTAINS(problems.item[0].text, "expected a whole number");
 }
 
-/* What nobody wrote is said to be nobody's. */
-TEST(a_default_that_breaks_a_rule_is_said_to_be_one)
+/* The message says that the value is the default, so that nobody looks for it in the file. */
+TEST(a_default_that_breaks_a_rule_is_called_the_default)
 {
     expect_problem("schedule { steps: 100 }", "schedule.warmup_steps", 3,
                    "2000 is beyond the end of the cosine, step 100 (2000 is the default)");

@@ -161,13 +161,13 @@ TEST(refused_syntax_says_where_and_why)
 
 TEST(unknown_names_get_the_nearest_known)
 {
-    expect_problem("modle { layers: 1 }", 1, 1, "", "no field 'modle' in RunSpec; did you mean model?");
+    expect_problem("modle { layers: 1 }", 1, 1, "", "there is no field 'modle'; did you mean model?");
     expect_problem("schedule { warmup-steps: 1 }", 1, 12, "schedule",
-                   "no field 'warmup-steps' in ScheduleSpec; did you mean warmup_steps?");
+                   "schedule has no field 'warmup-steps'; did you mean warmup_steps?");
     expect_problem("steps: 100", 1, 1, "", "did you mean schedule.steps?");
     expect_problem("model { ranks: 4 }", 1, 9, "model", "did you mean launch.ranks?");
     expect_problem("model { Layers: 4 }", 1, 9, "model", "did you mean layers?");
-    expect_problem("zebra: 100", 1, 1, "", "no field 'zebra' in RunSpec; `bitctl help spec` lists the fields");
+    expect_problem("zebra: 100", 1, 1, "", "there is no field 'zebra'; `bitctl help spec` lists the fields");
     EXPECT(strstr(problems.item[0].text, "did you mean") == NULL);
     expect_problem("phases { switch { optimizer: RESTE } }", 1, 30, "phases.switch.optimizer",
                    "'RESTE' is not one of KEEP, RESET; did you mean RESET?");

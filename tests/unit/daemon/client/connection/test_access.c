@@ -61,7 +61,7 @@ TEST(groups_must_exist_and_make_sense)
     EXPECT_EQ(a.group, (gid_t)-1);
     EXPECT_EQ(bit_config_set(&config, "admin_group", "root"), 0);
     EXPECT_EQ(bit_access_init(&a, &config), BIT_EUSAGE);
-    EXPECT_CONTAINS(bit_fail_text(), "set group too");
+    EXPECT_CONTAINS(bit_fail_text(), "set `group`, too");
     EXPECT_EQ(bit_config_set(&config, "group", "no-such-group"), 0);
     EXPECT_EQ(bit_access_init(&a, &config), BIT_EUSAGE);
     EXPECT_CONTAINS(bit_fail_text(), "group = no-such-group");

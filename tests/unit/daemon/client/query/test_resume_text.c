@@ -57,7 +57,7 @@ TEST(what_becomes_of_the_schedule)
     m.steps = 300;
     EXPECT(strstr(say(&m), "cosine") == NULL);
     m.has_cosine_steps = true;
-    EXPECT_CONTAINS(say(&m), "learning rates are others");
+    EXPECT_CONTAINS(say(&m), "the learning rates from here on are different");
 }
 
 TEST(a_file_is_named_once)

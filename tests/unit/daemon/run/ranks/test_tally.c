@@ -44,17 +44,17 @@ TEST(every_rank_counts_once)
     struct bit_tally t = {0};
 
     EXPECT_EQ(bit_tally_begin(&t, 4), 0);
-    expect_missing(&t, 4, 0, "ranks 0, 1, 2, 3 of 4 have not said that they are done");
+    expect_missing(&t, 4, 0, "ranks 0, 1, 2, 3 of 4 did not report that they have finished");
     EXPECT_EQ(say(&t, 2, 24), 1);
     EXPECT_EQ(say(&t, 2, 24), 0);
     EXPECT_EQ(say(&t, 0, 24), 1);
-    expect_missing(&t, 2, 1, "ranks 1, 3 of 4 have not said that they are done");
+    expect_missing(&t, 2, 1, "ranks 1, 3 of 4 did not report that they have finished");
     EXPECT_EQ(say(&t, 3, 24), 1);
-    expect_missing(&t, 1, 1, "rank 1 of 4 has not said that it is done");
+    expect_missing(&t, 1, 1, "rank 1 of 4 did not report that it has finished");
     EXPECT_EQ(say(&t, 1, 24), 1);
     expect_missing(&t, 0, 0, "");
     bit_tally_forget(&t);
-    expect_missing(&t, 4, 0, "ranks 0, 1, 2, 3 of 4 have not said that they are done");
+    expect_missing(&t, 4, 0, "ranks 0, 1, 2, 3 of 4 did not report that they have finished");
     bit_tally_finish(&t);
 }
 
@@ -70,7 +70,7 @@ TEST(another_rank_or_number_of_ranks_is_refused)
     EXPECT_CONTAINS(bit_fail_text(), "rank 1 of 3");
     m = done_of(4, 24);
     EXPECT_EQ(bit_tally_note(&t, 4, &m), BIT_EWORKER);
-    expect_missing(&t, 4, 0, "ranks 0, 1, 2, 3 of 4 have not said that they are done");
+    expect_missing(&t, 4, 0, "ranks 0, 1, 2, 3 of 4 did not report that they have finished");
     bit_tally_finish(&t);
 }
 
@@ -92,7 +92,7 @@ TEST(digests_that_differ_are_refused_and_named)
     m = done_of(0, 24);
     m.weights_digest++;
     EXPECT_EQ(bit_tally_note(&t, 0, &m), BIT_EREPLICA); /* nor may a rank contradict itself */
-    expect_missing(&t, 3, 1, "ranks 1, 2, 3 of 4 have not said that they are done");
+    expect_missing(&t, 3, 1, "ranks 1, 2, 3 of 4 did not report that they have finished");
     bit_tally_finish(&t);
 }
 
@@ -124,7 +124,7 @@ TEST(many_are_not_all_named)
     struct bit_tally t = {0};
 
     EXPECT_EQ(bit_tally_begin(&t, 1000), 0);
-    expect_missing(&t, 1000, 0, "ranks 0, 1, 2, 3, 4, 5, 6, 7, … of 1000 have not said that they are done");
+    expect_missing(&t, 1000, 0, "ranks 0, 1, 2, 3, 4, 5, 6, 7, … of 1000 did not report that they have finished");
     bit_tally_finish(&t);
 }
 
