@@ -15,6 +15,7 @@
 #include "proto/data/file_kind.h"
 #include "proto/data/token_file.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 #include "proto/limits.h"
 
 #define PIECE (1u << 20)
@@ -51,37 +52,21 @@ static int check_piece(struct verify *v, size_t bytes)
                     v->bytes + (uint64_t)bad * v->token_bytes, v->vocab);
 }
 
-/* Read a full piece, or what is left of the file. */
-static ssize_t read_piece(int fd, uint8_t *out)
-{
-    size_t have = 0;
-
-    while (have < PIECE) {
-        ssize_t got = read(fd, out + have, PIECE - have);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        have += (size_t)got;
-    }
-    return (ssize_t)have;
-}
-
 static int read_through(struct verify *v)
 {
     int fd = open(v->path, O_RDONLY | O_CLOEXEC), err = 0;
-    ssize_t got = 0;
+    size_t got = PIECE;
 
     if (fd < 0)
         return bit_fail(-errno, "'%s'", v->path);
-    while (err == 0 && (got = read_piece(fd, v->piece)) > 0) {
-        err = check_piece(v, (size_t)got);
-        v->bytes += (uint64_t)got;
+    while (err == 0 && got == PIECE) {
+        err = bit_full_io_read(fd, v->piece, PIECE, &got);
+        if (err < 0)
+            bit_fail(err, "'%s' at byte %" PRIu64, v->path, v->bytes + got);
+        else if (got > 0)
+            err = check_piece(v, got);
+        v->bytes += got;
     }
-    if (got < 0)
-        err = bit_fail((int)got, "'%s' at byte %" PRIu64, v->path, v->bytes);
     close(fd);
     return err;
 }

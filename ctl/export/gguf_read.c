@@ -9,6 +9,7 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 
 /* ---- bytes */
 
@@ -227,19 +228,15 @@ int bit_gguf_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes, struct
 static int read_head(int fd, const char *path, uint8_t **head, size_t from, size_t bytes)
 {
     uint8_t *larger = realloc(*head, bytes);
+    size_t got;
 
     if (larger == NULL)
         return bit_fail(-ENOMEM, "the first %zu bytes of '%s'", bytes, path);
     *head = larger;
-    while (from < bytes) {
-        const ssize_t n = pread(fd, larger + from, bytes - from, (off_t)from);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? bit_fail(-errno, "'%s'", path) : bit_fail(BIT_ECORRUPT, "'%s' became shorter", path);
-        from += (size_t)n;
-    }
-    return 0;
+    int err = bit_full_io_read_at(fd, larger + from, bytes - from, from, &got);
+    if (err < 0)
+        return bit_fail(err, "'%s'", path);
+    return got < bytes - from ? bit_fail(BIT_ECORRUPT, "'%s' became shorter", path) : 0;
 }
 
 int bit_gguf_read(int fd, const char *path, struct bit_gguf *out)

@@ -12,11 +12,12 @@
 #include "ctl/export/gguf.h"
 #include "ctl/export/gguf_read.h"
 #include "ctl/export/gguf_tensors.h"
-#include "proto/half.h"
 #include "ctl/export/load.h"
 #include "ctl/export/numbers.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
+#include "proto/half.h"
 
 struct reader {
     struct bit_export *e;
@@ -39,17 +40,12 @@ static int read_row(const struct reader *r, const struct bit_gguf_tensor *t, int
 {
     const size_t bytes = bit_gguf_row_bytes(t);
     const uint64_t at = r->file.head_bytes + t->offset + (uint64_t)row * bytes;
-    size_t done = 0;
+    size_t got;
+    int err = bit_full_io_read_at(r->fd, r->bytes, bytes, at, &got);
 
-    while (done < bytes) {
-        const ssize_t n = pread(r->fd, r->bytes + done, bytes - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return bit_fail(n < 0 ? -errno : BIT_ECORRUPT, "'" BIT_GGUF_FILE "' at byte %" PRIu64, at + done);
-        done += (size_t)n;
-    }
-    return 0;
+    if (err == 0 && got < bytes)
+        err = BIT_ECORRUPT;
+    return err < 0 ? bit_fail(err, "'" BIT_GGUF_FILE "' at byte %" PRIu64, at + got) : 0;
 }
 
 static int compare_codes(const struct reader *r, const struct bit_gguf_tensor *t, int64_t row, int64_t at, float scale)

@@ -12,6 +12,7 @@
 #include "ctl/export/numbers.h"
 #include "proto/check.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 
 struct reader {
     struct bit_export *e;
@@ -32,15 +33,12 @@ static int differs(const struct reader *r, const struct bit_hf_tensor *tensor, i
 
 static int read_bytes(const struct reader *r, uint64_t at, size_t bytes)
 {
-    for (size_t got = 0; got < bytes;) {
-        ssize_t n = pread(r->fd, r->buffer + got, bytes - got, (off_t)(at + got));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return bit_fail(n < 0 ? -errno : BIT_ECORRUPT, "reading '%s/%s' again", r->e->output.partial, r->name);
-        got += (size_t)n;
-    }
-    return 0;
+    size_t got;
+    int err = bit_full_io_read_at(r->fd, r->buffer, bytes, at, &got);
+
+    if (err == 0 && got < bytes)
+        err = BIT_ECORRUPT;
+    return err < 0 ? bit_fail(err, "reading '%s/%s' again", r->e->output.partial, r->name) : 0;
 }
 
 static int compare_numbers(const struct reader *r, const struct bit_hf_tensor *tensor, uint64_t begin)

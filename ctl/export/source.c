@@ -10,6 +10,7 @@
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
+#include "proto/full_io.h"
 #include "proto/regular_file.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
@@ -21,19 +22,12 @@ static const Bit__ManifestFile *model_file(const struct bit_source *s)
 
 static int read_at(const struct bit_source *s, uint64_t at, uint8_t *out, size_t bytes)
 {
-    while (bytes > 0) {
-        ssize_t n = pread(s->fd, out, bytes, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return bit_fail(-errno, "'%s' at byte %" PRIu64, s->path, at);
-        if (n == 0)
-            return bit_fail(BIT_ECORRUPT, "'%s' ends at byte %" PRIu64, s->path, at);
-        out += n;
-        at += (uint64_t)n;
-        bytes -= (size_t)n;
-    }
-    return 0;
+    size_t got;
+    int err = bit_full_io_read_at(s->fd, out, bytes, at, &got);
+
+    if (err < 0)
+        return bit_fail(err, "'%s' at byte %" PRIu64, s->path, at + got);
+    return got < bytes ? bit_fail(BIT_ECORRUPT, "'%s' ends at byte %" PRIu64, s->path, at + got) : 0;
 }
 
 static int check_header_bytes(const struct bit_source *s)
