@@ -69,27 +69,6 @@ static int load_spec(const char *path, Bit__RunSpec **out)
     return err < 0 ? err : 0;
 }
 
-static uint8_t *pack(const Bit__RunSpec *spec, size_t *bytes)
-{
-    *bytes = bit__run_spec__get_packed_size(spec);
-    uint8_t *buf = malloc(*bytes + 1);
-
-    if (buf != NULL)
-        bit__run_spec__pack(spec, buf);
-    return buf;
-}
-
-static bool is_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
-{
-    size_t a_bytes, b_bytes;
-    uint8_t *a_buf = pack(a, &a_bytes), *b_buf = pack(b, &b_bytes);
-    const bool same = a_buf != NULL && b_buf != NULL && a_bytes == b_bytes && memcmp(a_buf, b_buf, a_bytes) == 0;
-
-    free(a_buf);
-    free(b_buf);
-    return same;
-}
-
 /* Compares with the specification as submitted, without later changes by `resume --ranks`. */
 static bool is_of(const char *state, uint64_t number, const Bit__RunSpec *spec)
 {
@@ -97,7 +76,7 @@ static bool is_of(const char *state, uint64_t number, const Bit__RunSpec *spec)
     Bit__RunSpec *kept = NULL;
 
     snprintf(dir, sizeof dir, "%s/runs/r%" PRIu64, state, number);
-    const bool same = bit_stored_run_spec(dir, &kept) == 0 && is_same(kept, spec);
+    const bool same = bit_stored_run_spec(dir, &kept) == 0 && bit_msg_is_same(&kept->base, &spec->base);
     bit_msg_free(kept);
     return same;
 }

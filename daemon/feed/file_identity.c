@@ -7,6 +7,7 @@
 
 #include "daemon/feed/file_bytes.h"
 #include "daemon/sys/fileio.h"
+#include "daemon/sys/message_file.h"
 #include "proto/check.h"
 #include "proto/data/token_file.h"
 #include "proto/err.h"
@@ -60,17 +61,6 @@ static int collect(struct bit_shards *const *sets, size_t count, size_t facts, B
             now->ctime_ns[file_at++] = file->ctime_ns;
         }
     return 0;
-}
-
-static int write_identity(const Bit__DataFacts *now, const char *path)
-{
-    uint8_t *buf = malloc(bit__data_facts__get_packed_size(now) + 1);
-
-    if (buf == NULL)
-        return bit_fail(-ENOMEM, "%s", path);
-    int err = bit_file_write(path, buf, bit__data_facts__pack(now, buf));
-    free(buf);
-    return err;
 }
 
 static const char unknown[] = "; dataset.json had no checksum for it when the run began, so its bytes cannot be "
@@ -222,7 +212,7 @@ static int write_own(struct bit_shards *const *sets, size_t count, const char *p
     if (err == 0) {
         bit_file_bytes_note(sets, count, NULL, now.checksum);
         now.n_checksum = now.n_ctime_ns;
-        err = write_identity(&now, path);
+        err = bit_message_file_write(path, &now.base);
     }
     free_facts(&now);
     return err < 0 ? err : BIT_FILE_IDENTITY_OWN;
@@ -241,7 +231,7 @@ int bit_file_identity_keep(struct bit_shards *const *sets, size_t count, const c
     now.n_eval_bytes = eval_count;
     now.eval_bytes = (double *)(uintptr_t)eval_bytes;
     if (err == 0)
-        err = write_identity(&now, path);
+        err = bit_message_file_write(path, &now.base);
     free_facts(&now);
     return err;
 }
@@ -267,7 +257,7 @@ static int keep(const struct check *c, const char *path)
     next.ctime_ns = c->now->ctime_ns;
     next.n_checksum = c->now->n_ctime_ns;
     next.checksum = c->checksum;
-    return write_identity(&next, path);
+    return bit_message_file_write(path, &next.base);
 }
 
 /* Set now->checksum to the known checksums. */
@@ -316,20 +306,15 @@ int bit_file_identity_check(struct bit_shards *const *sets, size_t count, const 
                             size_t eval_count, const atomic_bool *stop, struct bit_file_changes *changes)
 {
     ProtobufCMessage *kept = NULL;
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-    int err = bit_file_read(path, BYTES_MAX, &buf, &bytes);
+    int err = bit_message_file_read(path, &bit__data_facts__descriptor, BYTES_MAX, BIT_DECODE_BUDGET_MAX, &kept);
 
     if (err == -ENOENT)
         return write_own(sets, count, path);
-    if (err == 0)
-        err = bit_msg_decode_as(&bit__data_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &kept);
     if (err == 0)
         err = check_kept(sets, count, path, (const Bit__DataFacts *)kept, stop, changes);
     if (err == 0)
         take_eval_bytes((const Bit__DataFacts *)kept, eval_bytes, eval_count);
     bit_msg_free(kept);
-    free(buf);
     return err;
 }
 

@@ -60,6 +60,22 @@ int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes)
     return err;
 }
 
+int bit_file_copy(const char *from, const char *to, const char *name, size_t max)
+{
+    char old[PATH_MAX], new[PATH_MAX];
+    uint8_t *buf = NULL;
+    size_t bytes = 0;
+
+    if (snprintf(old, sizeof old, "%s/%s", from, name) >= (int)sizeof old ||
+        snprintf(new, sizeof new, "%s/%s", to, name) >= (int)sizeof new)
+        return bit_fail(-ENAMETOOLONG, "%s/%s", from, name);
+    int err = bit_file_read(old, max, &buf, &bytes);
+    if (err == 0)
+        err = bit_file_write(new, buf, bytes);
+    free(buf);
+    return err == -ENOENT ? 0 : err;
+}
+
 int bit_dir_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -11,6 +11,11 @@ int bit_file_fail(int err, const char *path);
 int bit_file_write(const char *path, const void *data, size_t bytes);
 /** Read a whole file of at most `max` bytes. *out is heap, the caller's. Errors: -errno; BIT_ELIMIT. */
 int bit_file_read(const char *path, size_t max, uint8_t **out, size_t *bytes);
+/**
+ * Copy the file `name`, of at most `max` bytes, from one folder to another, durably. 0 also if there is none. Errors:
+ * -errno; BIT_ELIMIT.
+ */
+int bit_file_copy(const char *from, const char *to, const char *name, size_t max);
 /** fsync a folder, which makes the names in it durable. Errors: -errno. */
 int bit_dir_sync(const char *path);
 /**

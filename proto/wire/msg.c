@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/check.h"
 #include "proto/err.h"
@@ -151,6 +152,22 @@ int bit_msg_encode(uint16_t type, uint64_t epoch, const void *msg, uint8_t **out
     *out = buf;
     *bytes = BIT_FRAME_HEADER_BYTES + body_bytes;
     return 0;
+}
+
+bool bit_msg_is_same(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    const size_t bytes = protobuf_c_message_get_packed_size(a);
+    uint8_t *x = malloc(bytes + 1), *y = malloc(bytes + 1);
+    bool same = x != NULL && y != NULL && protobuf_c_message_get_packed_size(b) == bytes;
+
+    if (same) {
+        protobuf_c_message_pack(a, x);
+        protobuf_c_message_pack(b, y);
+        same = memcmp(x, y, bytes) == 0;
+    }
+    free(x);
+    free(y);
+    return same;
 }
 
 void *bit_msg_clone(const void *msg)

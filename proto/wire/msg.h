@@ -2,6 +2,8 @@
 #ifndef BIT_PROTO_MSG_H
 #define BIT_PROTO_MSG_H
 
+#include <stdbool.h>
+
 #include "proto/bit.pb-c.h"
 #include "proto/wire/frame.h"
 
@@ -126,6 +128,8 @@ void bit_msg_free(void *msg);
  */
 int bit_msg_encode(uint16_t type, uint64_t epoch, const void *msg, uint8_t **out, size_t *bytes);
 
+/** Whether both pack to the same bytes; false if memory ran out. */
+bool bit_msg_is_same(const ProtobufCMessage *a, const ProtobufCMessage *b);
 /** A deep copy on the heap, freed by bit_msg_free. NULL when memory ran out. */
 void *bit_msg_clone(const void *msg);
 

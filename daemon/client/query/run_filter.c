@@ -93,22 +93,6 @@ int bit_run_filter_check(const Bit__ListRequest *m)
     return err;
 }
 
-static bool are_same(const Bit__RunSpec *a, const Bit__RunSpec *b)
-{
-    const size_t bytes = bit__run_spec__get_packed_size(a);
-    uint8_t *x = malloc(bytes + 1), *y = malloc(bytes + 1);
-    bool same = x != NULL && y != NULL && bit__run_spec__get_packed_size(b) == bytes;
-
-    if (same) {
-        bit__run_spec__pack(a, x);
-        bit__run_spec__pack(b, y);
-        same = memcmp(x, y, bytes) == 0;
-    }
-    free(x);
-    free(y);
-    return same;
-}
-
 /* A condition on a field holds if setting the field to that value changes nothing. So enumerations, lists and numbers
  * compare by value, not by spelling. */
 static bool field_is(const struct bit_run *run, const char *where)
@@ -116,7 +100,7 @@ static bool field_is(const struct bit_run *run, const char *where)
     Bit__RunSpec *is = bit_changes_effective(run->spec, &run->plan), *would_be = is ? bit_msg_clone(is) : NULL;
     struct bit_problems *problems = calloc(1, sizeof *problems);
     bool same = would_be != NULL && problems != NULL && bit_spec_set(would_be, where, problems) == 0 &&
-                are_same(is, would_be);
+                bit_msg_is_same(&is->base, &would_be->base);
 
     free(problems);
     bit_msg_free(would_be);

@@ -6,7 +6,7 @@
 
 #include "daemon/sys/child_run.h"
 #include "daemon/sys/env.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/message_file.h"
 #include "proto/check.h"
 #include "proto/err.h"
 
@@ -32,16 +32,9 @@ static void on_ended(void *arg, const struct bit_child_output *r)
 static int write_spec(struct planning *p, const Bit__RunSpec *spec)
 {
     static unsigned count;
-    size_t bytes = bit__run_spec__get_packed_size(spec);
-    uint8_t *buf = malloc(bytes ? bytes : 1);
 
-    if (buf == NULL)
-        return bit_fail(-ENOMEM, "a specification");
-    bit__run_spec__pack(spec, buf);
     snprintf(p->spec_path, sizeof p->spec_path, "%s/plan-%u.pb", p->env->config->state, count++);
-    int err = bit_file_write(p->spec_path, buf, bytes);
-    free(buf);
-    return err;
+    return bit_message_file_write(p->spec_path, &spec->base);
 }
 
 int bit_plan_query_start(const struct bit_env *env, const Bit__RunSpec *spec, bit_plan_query_done *done, void *arg)

@@ -62,11 +62,9 @@ static const struct rule {
 
 static const struct rule *find_rule(const char *path)
 {
-    for (size_t i = 0; i < BIT_COUNT(rules); i++) {
-        const size_t bytes = strlen(rules[i].path);
-        if (strncmp(path, rules[i].path, bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '.'))
+    for (size_t i = 0; i < BIT_COUNT(rules); i++)
+        if (bit_spec_differences_is_within(path, rules[i].path))
             return &rules[i];
-    }
     return NULL;
 }
 

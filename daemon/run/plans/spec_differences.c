@@ -2,32 +2,16 @@
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/text/reflect.h"
-
-static bool are_same_bytes(const ProtobufCMessage *a, const ProtobufCMessage *b)
-{
-    const size_t bytes = protobuf_c_message_get_packed_size(a);
-    uint8_t *x = malloc(bytes + 1), *y = malloc(bytes + 1);
-    bool same = x != NULL && y != NULL && protobuf_c_message_get_packed_size(b) == bytes;
-
-    if (same) {
-        protobuf_c_message_pack(a, x);
-        protobuf_c_message_pack(b, y);
-        same = memcmp(x, y, bytes) == 0;
-    }
-    free(x);
-    free(y);
-    return same;
-}
+#include "proto/wire/msg.h"
 
 static bool are_same_elements(const ProtobufCFieldDescriptor *field, const void *a, const void *b)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_MESSAGE:
-        return are_same_bytes(*(ProtobufCMessage *const *)a, *(ProtobufCMessage *const *)b);
+        return bit_msg_is_same(*(ProtobufCMessage *const *)a, *(ProtobufCMessage *const *)b);
     case PROTOBUF_C_TYPE_STRING:
         return strcmp(*(char *const *)a, *(char *const *)b) == 0;
     case PROTOBUF_C_TYPE_BOOL:
@@ -66,4 +50,11 @@ static void compare(const ProtobufCMessage *a, const ProtobufCMessage *b, const 
 void bit_spec_differences_find(const Bit__RunSpec *a, const Bit__RunSpec *b, bit_spec_differs *differs, void *arg)
 {
     compare(&a->base, &b->base, "", differs, arg);
+}
+
+bool bit_spec_differences_is_within(const char *path, const char *field)
+{
+    const size_t bytes = strlen(field);
+
+    return strncmp(path, field, bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '.');
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/message_file.h"
 #include "proto/check.h"
 #include "proto/ckpt/init_file.h"
 #include "proto/err.h"
@@ -38,12 +38,7 @@ int bit_init_from_keep(struct bit_init_from *o, const char *path)
     Bit__InitFacts facts;
 
     bit_init_from_tell(o, &lists, &facts);
-    uint8_t *buf = malloc(bit__init_facts__get_packed_size(&facts) + 1);
-    if (buf == NULL)
-        return bit_fail(-ENOMEM, "%s", path);
-    int err = bit_file_write(path, buf, bit__init_facts__pack(&facts, buf));
-    free(buf);
-    return err;
+    return bit_message_file_write(path, &facts.base);
 }
 
 static int take(const Bit__InitFacts *facts, const char *path, struct bit_init_from *out)
@@ -59,16 +54,11 @@ static int take(const Bit__InitFacts *facts, const char *path, struct bit_init_f
 int bit_init_from_load(const char *path, struct bit_init_from *out)
 {
     ProtobufCMessage *msg = NULL;
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-    int err = bit_file_read(path, FACTS_BYTES_MAX, &buf, &bytes);
+    int err = bit_message_file_read(path, &bit__init_facts__descriptor, FACTS_BYTES_MAX, BIT_DECODE_BUDGET_MAX, &msg);
 
-    if (err == 0)
-        err = bit_msg_decode_as(&bit__init_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &msg);
     if (err == 0)
         err = take((const Bit__InitFacts *)msg, path, out);
     bit_msg_free(msg);
-    free(buf);
     return err;
 }
 

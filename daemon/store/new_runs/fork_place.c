@@ -13,6 +13,7 @@
 #include "daemon/store/new_runs/fork_origin.h"
 #include "daemon/store/runs/runner.h"
 #include "daemon/sys/fileio.h"
+#include "daemon/sys/message_file.h"
 #include "proto/err.h"
 
 #define DATA_BYTES_MAX (16u << 20)
@@ -68,32 +69,11 @@ static int share_checkpoint(const struct bit_fork_origin *o, const struct bit_ru
 
 static int keep_facts(const struct bit_fork_origin *o, const struct bit_runner *fork)
 {
-    const size_t bytes = bit__fork_facts__get_packed_size(o->facts);
-    uint8_t *buf = malloc(bytes + 1);
     char *path = bit_runner_path(fork, "fork.pb");
-    int err = buf == NULL || path == NULL ? bit_fail(-ENOMEM, "%s", fork->dir)
-                                          : bit_file_write(path, buf, bit__fork_facts__pack(o->facts, buf));
+    int err = path == NULL ? bit_fail(-ENOMEM, "%s", fork->dir) : bit_message_file_write(path, &o->facts->base);
 
     free(path);
-    free(buf);
     return err;
-}
-
-/* A parent that has read nothing yet has no data.pb. */
-static int copy_data_facts(const struct bit_fork_origin *o, const struct bit_runner *fork)
-{
-    char from[PATH_MAX];
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-    char *to = bit_runner_path(fork, "data.pb");
-
-    snprintf(from, sizeof from, "%s/data.pb", o->dir);
-    int err = to == NULL ? bit_fail(-ENOMEM, "%s", fork->dir) : bit_file_read(from, DATA_BYTES_MAX, &buf, &bytes);
-    if (err == 0)
-        err = bit_file_write(to, buf, bytes);
-    free(buf);
-    free(to);
-    return err == -ENOENT ? 0 : err;
 }
 
 int bit_fork_place(const struct bit_fork_origin *o, struct bit_runner *fork)
@@ -104,6 +84,6 @@ int bit_fork_place(const struct bit_fork_origin *o, struct bit_runner *fork)
     if (err == 0)
         err = keep_facts(o, fork);
     if (err == 0 && o->same_data)
-        err = copy_data_facts(o, fork);
+        err = bit_file_copy(o->dir, fork->dir, "data.pb", DATA_BYTES_MAX); /* missing if it has read nothing yet */
     return err == 0 ? bit_fork_peer_take(&fork->run, o->facts) : err;
 }

@@ -45,26 +45,11 @@ static int record_submitted(struct bit_runner *r, const Bit__RunSubmitted *asked
     return bit_try_record(r, SUBMITTED, submitted, &m);
 }
 
-static int copy_fact(const char *from, const char *to, const char *name)
-{
-    char old[BIT_CONFIG_PATH_MAX + 64], new[BIT_CONFIG_PATH_MAX + 64];
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-
-    snprintf(old, sizeof old, "%s/%s", from, name);
-    snprintf(new, sizeof new, "%s/%s", to, name);
-    int err = bit_file_read(old, FACTS_BYTES_MAX, &buf, &bytes);
-    if (err == 0)
-        err = bit_file_write(new, buf, bytes);
-    free(buf);
-    return err == -ENOENT ? 0 : err;
-}
-
 static int copy_facts(const char *from, const struct bit_runner *r)
 {
-    int err = copy_fact(from, r->dir, "data.pb");
+    int err = bit_file_copy(from, r->dir, "data.pb", FACTS_BYTES_MAX);
 
-    return err == 0 ? copy_fact(from, r->dir, "init.pb") : err;
+    return err == 0 ? bit_file_copy(from, r->dir, "init.pb", FACTS_BYTES_MAX) : err;
 }
 
 int bit_new_run_make(struct bit_runs *runs, Bit__RunSpec *spec, const Bit__RunSubmitted *asked,

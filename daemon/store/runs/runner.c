@@ -13,6 +13,7 @@
 #include "daemon/store/runs/runs.h"
 #include "daemon/store/runs/stored_run.h"
 #include "daemon/sys/fileio.h"
+#include "daemon/sys/message_file.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -100,17 +101,10 @@ static int open_journal(struct bit_runner *r)
 
 static int write_spec(struct bit_runner *r)
 {
-    size_t bytes = bit__run_spec__get_packed_size(r->run.spec);
-    uint8_t *buf = malloc(bytes ? bytes : 1);
     char *path = bit_runner_path(r, "spec.pb");
-    int err = -ENOMEM;
+    int err = path == NULL ? -ENOMEM : bit_message_file_write(path, &r->run.spec->base);
 
-    if (buf != NULL && path != NULL) {
-        bit__run_spec__pack(r->run.spec, buf);
-        err = bit_file_write(path, buf, bytes);
-    }
     free(path);
-    free(buf);
     return err;
 }
 

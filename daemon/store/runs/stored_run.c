@@ -8,7 +8,7 @@
 #include "daemon/run/run_apply.h"
 #include "daemon/store/journal/journal.h"
 #include "daemon/sys/config.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/message_file.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"
@@ -38,13 +38,8 @@ int bit_stored_run_spec(const char *dir, Bit__RunSpec **out)
     char path[BIT_CONFIG_PATH_MAX + 64];
 
     snprintf(path, sizeof path, "%s/spec.pb", dir);
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
     ProtobufCMessage *msg = NULL;
-    int err = bit_file_read(path, BIT_SPEC_BYTES_MAX, &buf, &bytes);
-    if (err == 0)
-        err = bit_msg_decode_as(&bit__run_spec__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &msg);
-    free(buf);
+    int err = bit_message_file_read(path, &bit__run_spec__descriptor, BIT_SPEC_BYTES_MAX, BIT_DECODE_BUDGET_MAX, &msg);
     if (err == 0)
         err = check_spec((Bit__RunSpec *)msg, path);
     if (err == 0)
@@ -57,20 +52,15 @@ int bit_stored_run_spec(const char *dir, Bit__RunSpec **out)
 int bit_stored_run_fork(const char *dir, struct bit_run *run)
 {
     char path[PATH_MAX];
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
     ProtobufCMessage *msg = NULL;
 
     snprintf(path, sizeof path, "%s/fork.pb", dir);
-    int err = bit_file_read(path, FORK_BYTES_MAX, &buf, &bytes);
-    if (err == 0)
-        err = bit_msg_decode_as(&bit__fork_facts__descriptor, buf, bytes, BIT_DECODE_BUDGET_MAX, &msg);
+    int err = bit_message_file_read(path, &bit__fork_facts__descriptor, FORK_BYTES_MAX, BIT_DECODE_BUDGET_MAX, &msg);
     if (err == 0)
         err = bit_fork_peer_take(run, (const Bit__ForkFacts *)msg);
     if (err < 0 && err != -ENOENT) /* the run goes on without a comparison */
         bit_warn("not read", "path=%s text=%s", path, bit_fail_text());
     bit_msg_free(msg);
-    free(buf);
     return err == -ENOMEM ? err : 0;
 }
 

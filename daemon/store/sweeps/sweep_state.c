@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/store/runs/runs.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/message_file.h"
 #include "daemon/sys/walltime.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -50,29 +50,22 @@ void bit_sweep_state_destroy(struct bit_sweep *s)
 
 static int write_message(const char *dir, const char *name, const ProtobufCMessage *m)
 {
-    const size_t bytes = protobuf_c_message_get_packed_size(m);
-    uint8_t *buf = malloc(bytes + 1);
-    char *path = NULL;
-    int err = buf == NULL || asprintf(&path, "%s/%s", dir, name) < 0 ? bit_fail(-ENOMEM, "%s/%s", dir, name) : 0;
+    char *path;
 
-    if (err == 0)
-        err = bit_file_write(path, buf, protobuf_c_message_pack(m, buf));
-    free(buf);
+    if (asprintf(&path, "%s/%s", dir, name) < 0)
+        return bit_fail(-ENOMEM, "%s/%s", dir, name);
+    int err = bit_message_file_write(path, m);
     free(path);
     return err;
 }
 
 static int read_message(const char *dir, const char *name, const ProtobufCMessageDescriptor *desc, void *out)
 {
-    uint8_t *buf = NULL;
-    size_t bytes = 0;
-    char *path = NULL;
-    int err = asprintf(&path, "%s/%s", dir, name) < 0 ? bit_fail(-ENOMEM, "%s/%s", dir, name)
-                                                      : bit_file_read(path, FILE_BYTES_MAX, &buf, &bytes);
+    char *path;
 
-    if (err == 0 && bit_msg_decode_as(desc, buf, bytes, DECODE_BYTES_MAX, out) < 0)
-        err = bit_fail(BIT_ECORRUPT, "%s: %s", path, bit_fail_text());
-    free(buf);
+    if (asprintf(&path, "%s/%s", dir, name) < 0)
+        return bit_fail(-ENOMEM, "%s/%s", dir, name);
+    int err = bit_message_file_read(path, desc, FILE_BYTES_MAX, DECODE_BYTES_MAX, out);
     free(path);
     return err;
 }
