@@ -3,7 +3,9 @@
  * are printed and not judged. Each fleet trains three steps first, so that one that does not train is noticed.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,12 +73,44 @@ static double wait_logged_ms(const char *word)
     return ms;
 }
 
-static double cpu_s(void)
+/* The time of day of the last line in bitd's log that contains `word`; -1 if there is none. */
+static double stamp_ms(const char *word)
+{
+    char line[1024];
+    double ms = -1, s;
+    unsigned hour, minute;
+    FILE *file = fopen(f.log, "re");
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strstr(line, word) != NULL && sscanf(line, "%*[^T]T%u:%u:%lf", &hour, &minute, &s) == 3)
+            ms = ((hour * 60 + minute) * 60 + s) * 1e3;
+    if (file != NULL)
+        fclose(file);
+    return ms;
+}
+
+/* The process that plays the ranks. */
+static pid_t fleet_pid(void)
+{
+    char line[1024];
+    long pid = 0;
+    FILE *file = fopen(f.log, "re");
+
+    while (file != NULL && pid == 0 && fgets(line, sizeof line, file) != NULL) {
+        const char *at = strstr(line, "rank connected"), *number = at == NULL ? NULL : strstr(at, " pid=");
+        pid = number != NULL ? strtol(number + 5, NULL, 10) : 0;
+    }
+    if (file != NULL)
+        fclose(file);
+    return (pid_t)pid;
+}
+
+static double cpu_s(pid_t pid)
 {
     char path[64], text[1024] = "";
     unsigned long user = 0, system = 0;
 
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)f.bitd);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     const char *after = n > 0 ? strrchr(text, ')') : NULL;
@@ -104,10 +138,48 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Asks for the status, again and again, while something else goes on. */
+static struct {
+    pthread_t thread;
+    atomic_bool ends;
+    double ms[CALLS];
+    unsigned count;
+} asker;
+
+static void *ask_until_end(void *arg)
+{
+    while (!atomic_load(&asker.ends) && asker.count < CALLS) {
+        double begun = now_ms();
+        bit_msg_free(fix_status(&f, run));
+        asker.ms[asker.count++] = now_ms() - begun;
+        pause_ms(2);
+    }
+    return arg;
+}
+
+static void begin_asking(void)
+{
+    asker.count = 0;
+    atomic_store(&asker.ends, false);
+    if (pthread_create(&asker.thread, NULL, ask_until_end, NULL) != 0)
+        abort();
+}
+
+static void end_asking(const char *during)
+{
+    atomic_store(&asker.ends, true);
+    pthread_join(asker.thread, NULL);
+    qsort(asker.ms, asker.count, sizeof asker.ms[0], ascending);
+    if (asker.count > 0)
+        printf(" status %s p50 %.2f p99 %.2f most %.2f ms;", during, asker.ms[asker.count / 2],
+               asker.ms[asker.count * 99 / 100], asker.ms[asker.count - 1]);
+}
+
 static void time_status(void)
 {
     static double ms[CALLS];
-    const double cpu = cpu_s(), begin = now_ms();
+    const pid_t fleet = fleet_pid();
+    const double bitd_s = cpu_s(f.bitd), fleet_s = cpu_s(fleet), begin = now_ms();
 
     for (int i = 0; i < CALLS; i++) {
         double begun = now_ms();
@@ -115,22 +187,37 @@ static void time_status(void)
         ms[i] = now_ms() - begun;
         pause_ms(2);
     }
-    const double share = (cpu_s() - cpu) * 1e5 / (now_ms() - begin);
+    const double per_core = 1e5 / (now_ms() - begin);
+    const double bitd_share = (cpu_s(f.bitd) - bitd_s) * per_core, fleet_share = (cpu_s(fleet) - fleet_s) * per_core;
     qsort(ms, CALLS, sizeof ms[0], ascending);
-    printf(" status p50 %.2f p99 %.2f most %.2f ms, bitd %.1f%% of a core, %.1f MiB;", ms[CALLS / 2],
-           ms[CALLS * 99 / 100], ms[CALLS - 1], share, rss_mib());
+    printf(" status p50 %.2f p99 %.2f most %.2f ms, bitd %.1f%% of a core, %.1f MiB, the ranks %.1f%%;", ms[CALLS / 2],
+           ms[CALLS * 99 / 100], ms[CALLS - 1], bitd_share, rss_mib(), fleet_share);
 }
 
+static double since_ms(double begin, const char *word)
+{
+    const double ms = stamp_ms(word) - begin;
+
+    return ms < 0 ? ms + 24 * 3600e3 : ms;
+}
+
+/* The steps that were already ordered are trained first. In the end, the process that plays all ranks must end. */
 static void time_stop(void)
 {
     Bit__CancelRequest m = BIT__CANCEL_REQUEST__INIT;
-    const double begin = now_ms();
+    const double cpu = cpu_s(f.bitd);
 
+    begin_asking();
     m.run = run;
     m.request_id = bit_lend("cancel");
     bit_msg_free(fix_expect(&f, BIT_MSG_CANCEL_REQUEST, &m, BIT_MSG_DONE_REPLY));
     fix_wait_state(&f, run, BIT__RUN_STATE__CANCELLED);
-    printf(" told to stop until cancelled %.0f ms;", now_ms() - begin);
+    end_asking("meanwhile");
+    const double begin = stamp_ms("verb=cancel");
+    printf(" told to stop: the last step ordered before is reported after %.0f ms, every rank is done after %.0f, "
+           "the processes are gone after %.0f, bitd's CPU time %.0f;",
+           since_ms(begin, "reports: step"), since_ms(begin, "done: done"), since_ms(begin, "state=cancelled"),
+           (cpu_s(f.bitd) - cpu) * 1e3);
 }
 
 static void time_steady(unsigned ranks)
@@ -141,8 +228,11 @@ static void time_steady(unsigned ranks)
     if (!fleet_begin(&f, "heartbeat_timeout=5"))
         return;
     fleet_submit(&f, ranks, "schedule.steps=1000000", run);
+    begin_asking();
+    const double greeted_ms = wait_logged_ms("every rank is here");
+    printf("%u ranks: greeted in %.0f ms,", ranks, greeted_ms);
+    end_asking("meanwhile");
     fix_wait_step(&f, run, 3);
-    printf("%u ranks: greeted in %.0f ms,", ranks, wait_logged_ms("every rank is here"));
     printf(" %u attempts failed;", fleet_failed_attempts(&f, run));
     time_status();
     time_stop();
