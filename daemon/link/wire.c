@@ -34,14 +34,19 @@ struct record {
     uint8_t data[];
 };
 
-void bit_wire_init(struct bit_wire *w, uv_loop_t *loop, bool tcp, const struct bit_wire_ops *ops, void *arg)
+static void go_on(void *arg);
+
+void bit_wire_init(struct bit_wire *w, struct bit_turn_share *share, bool tcp, const struct bit_wire_ops *ops,
+                   void *arg)
 {
-    *w = (struct bit_wire){.ops = ops, .arg = arg, .stage = tcp ? BIT_WIRE_HELLO : BIT_WIRE_BARE};
+    *w = (struct bit_wire){.ops = ops, .arg = arg, .share = share, .stage = tcp ? BIT_WIRE_HELLO : BIT_WIRE_BARE};
+    w->waiter.go_on = go_on;
+    w->waiter.arg = w;
     w->last = &w->first;
     if (tcp)
-        uv_tcp_init(loop, &w->io.tcp);
+        uv_tcp_init(share->idle.loop, &w->io.tcp);
     else
-        uv_pipe_init(loop, &w->io.pipe, 0);
+        uv_pipe_init(share->idle.loop, &w->io.pipe, 0);
     w->io.handle.data = w;
 }
 
@@ -127,9 +132,8 @@ static size_t early_need(const struct bit_wire *w)
     return w->stage == BIT_WIRE_HELLO ? BIT_HANDSHAKE_HELLO_BYTES : BIT_SEAL_HEADER_BYTES;
 }
 
-static void take_early(struct bit_wire *w, size_t bytes)
+static void take_early(struct bit_wire *w)
 {
-    w->early_bytes += bytes;
     if (w->early_bytes < early_need(w))
         return;
     w->early_bytes = 0;
@@ -191,30 +195,62 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init((char *)room, (unsigned)bytes);
 }
 
+static void handle(struct bit_wire *w)
+{
+    if (w->ended < 0) {
+        bit_fail(w->ended, "%s", uv_strerror(w->ended));
+        tell_broken(w, w->ended);
+    } else if (w->stage == BIT_WIRE_SEALED) {
+        open_records(w);
+    } else if (w->stage != BIT_WIRE_BARE) {
+        take_early(w);
+    }
+}
+
+/* What was read is handled now, or later if the workers' share of this turn is used up. Frames on a Unix socket are
+ * handled at once: there, only ranks of this machine connect. */
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct bit_wire *w = stream->data;
 
-    if (n < 0) {
-        bit_fail((int)n, "%s", uv_strerror((int)n));
-        tell_broken(w, (int)n);
-    } else if (w->stage == BIT_WIRE_SEALED) {
+    if (n < 0)
+        w->ended = (int)n;
+    else if (w->stage == BIT_WIRE_SEALED)
         bit_opener_commit(&w->in, (size_t)n);
-        open_records(w);
-    } else if (w->stage == BIT_WIRE_BARE) {
+    else if (w->stage == BIT_WIRE_BARE)
         w->ops->arrived(w->arg, (size_t)n);
-    } else {
-        take_early(w, (size_t)n);
+    else
+        w->early_bytes += (size_t)n;
+    if (w->stage == BIT_WIRE_BARE && n >= 0)
+        return;
+    if (!bit_turn_share_is_used(w->share)) {
+        handle(w);
+        return;
     }
+    uv_read_stop(stream);
+    bit_turn_share_wait(w->share, &w->waiter);
+}
+
+static void handle_and_read(struct bit_wire *w)
+{
+    handle(w);
+    if (!w->held && !w->closing)
+        uv_read_start(&w->io.stream, on_alloc, on_read);
+}
+
+static void go_on(void *arg)
+{
+    struct bit_wire *w = arg;
+
+    if (!w->held) /* otherwise bit_wire_start continues */
+        handle_and_read(w);
 }
 
 void bit_wire_start(struct bit_wire *w)
 {
     w->held = false;
-    if (w->stage == BIT_WIRE_SEALED)
-        open_records(w);
-    if (!w->held && !w->closing)
-        uv_read_start(&w->io.stream, on_alloc, on_read);
+    if (!bit_turn_waiter_waits(&w->waiter))
+        handle_and_read(w);
 }
 
 void bit_wire_stop(struct bit_wire *w)
@@ -386,10 +422,18 @@ size_t bit_wire_queued(const struct bit_wire *w)
 
 /* ---- closing */
 
+static void close_now(void *arg)
+{
+    struct bit_wire *w = arg;
+
+    uv_close(&w->io.handle, w->closed);
+}
+
 void bit_wire_close(struct bit_wire *w, uv_close_cb closed)
 {
     BIT_ASSERT(!w->closing);
     w->closing = true;
+    w->closed = closed;
     while (w->first != NULL) {
         struct bit_wire_write *next = w->first->next;
         free_write(w->first);
@@ -400,5 +444,12 @@ void bit_wire_close(struct bit_wire *w, uv_close_cb closed)
     bit_opener_finish(&w->in);
     sodium_memzero(&w->out, sizeof w->out);
     sodium_memzero(w->in_key, sizeof w->in_key);
-    uv_close(&w->io.handle, closed);
+    bit_turn_share_cancel(w->share, &w->waiter);
+    w->waiter.go_on = close_now;
+    if (!bit_turn_share_is_used(w->share)) {
+        close_now(w);
+        return;
+    }
+    uv_read_stop(&w->io.stream);
+    bit_turn_share_wait(w->share, &w->waiter);
 }

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "daemon/link/payload.h"
+#include "daemon/link/turn_share.h"
 #include "proto/wire/handshake.h"
 
 struct bit_wire_write;
@@ -49,8 +50,12 @@ struct bit_wire {
     } io; /* io.handle.data is the wire */
     const struct bit_wire_ops *ops;
     void *arg;
+    struct bit_turn_share *share;
+    struct bit_turn_waiter waiter; /* what was read is not handled yet, or the handle is not closed yet */
     enum bit_wire_stage stage;
     bool held, closing;
+    int ended; /* the error that ended reading; 0: none */
+    uv_close_cb closed;
 
     uint8_t early[BIT_HANDSHAKE_HELLO_BYTES]; /* of the present stage */
     size_t early_bytes;
@@ -66,8 +71,9 @@ struct bit_wire {
     bool some_left;                       /* a message was sealed completely, and sent() is due */
 };
 
-/** Initialise a handle of the loop without a connection; it must be closed later. */
-void bit_wire_init(struct bit_wire *w, uv_loop_t *loop, bool tcp, const struct bit_wire_ops *ops, void *arg);
+/** Initialise a handle of the share's loop without a connection; it must be closed later. */
+void bit_wire_init(struct bit_wire *w, struct bit_turn_share *share, bool tcp, const struct bit_wire_ops *ops,
+                   void *arg);
 /** Accept a connection to `server`. Errors: libuv's. */
 int bit_wire_accept(struct bit_wire *w, uv_stream_t *server);
 /** Start or continue reading. Bytes that are already opened are handed on at once. */

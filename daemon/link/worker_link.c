@@ -307,7 +307,7 @@ static struct bit_worker_link *new_link(struct bit_worker_link_inlet *inlet)
         return NULL;
     link->inlet = inlet;
     bit_frame_reader_init(&link->reader, BIT_HELLO_BODY_MAX);
-    bit_wire_init(&link->wire, inlet->io.handle.loop, inlet->tcp, &wire_ops, link);
+    bit_wire_init(&link->wire, &l->share, inlet->tcp, &wire_ops, link);
     uv_timer_init(inlet->io.handle.loop, &link->hello_timer);
     link->hello_timer.data = link;
     link->handles = 2;
@@ -405,12 +405,25 @@ static void on_accept_timer(uv_timer_t *timer)
         take_connection(&l->remote);
 }
 
+static void go_on(void *arg)
+{
+    struct bit_worker_link_inlet *inlet = arg;
+
+    if (!inlet->tcp || take_token(inlet->listener))
+        take_connection(inlet);
+}
+
+/* Until it is accepted, libuv reports no other connection. */
 static void on_connection(uv_stream_t *server, int status)
 {
     struct bit_worker_link_inlet *inlet = server->data;
 
-    if (status == 0 && (!inlet->tcp || take_token(inlet->listener)))
-        take_connection(inlet);
+    if (status != 0)
+        return;
+    if (bit_turn_share_is_used(&inlet->listener->share))
+        bit_turn_share_wait(&inlet->listener->share, &inlet->waiter);
+    else
+        go_on(inlet);
 }
 
 /* ---- listening */
@@ -426,6 +439,9 @@ int bit_worker_link_listen(struct bit_worker_link_listener *l, uv_loop_t *loop, 
 {
     *l = (struct bit_worker_link_listener){.ops = ops, .arg = arg, .tokens = ACCEPT_BURST};
     l->local.listener = l->remote.listener = l;
+    l->local.waiter = (struct bit_turn_waiter){.go_on = go_on, .arg = &l->local};
+    l->remote.waiter = (struct bit_turn_waiter){.go_on = go_on, .arg = &l->remote};
+    bit_turn_share_init(&l->share, loop);
     l->remote.tcp = true;
     uv_timer_init(loop, &l->accept_timer);
     l->accept_timer.data = l;
@@ -471,8 +487,11 @@ const char *bit_worker_link_address(const struct bit_worker_link_listener *l, co
 
 void bit_worker_link_listener_close(struct bit_worker_link_listener *l)
 {
+    bit_turn_share_cancel(&l->share, &l->local.waiter);
+    bit_turn_share_cancel(&l->share, &l->remote.waiter);
     while (l->links != NULL)
         bit_worker_link_close(l->links);
+    bit_turn_share_close(&l->share);
     uv_close((uv_handle_t *)&l->accept_timer, NULL);
     uv_close(&l->local.io.handle, NULL);
     if (l->path != NULL)

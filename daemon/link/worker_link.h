@@ -20,6 +20,7 @@
 
 #include "daemon/link/connection_rate.h"
 #include "daemon/link/payload.h"
+#include "daemon/link/turn_share.h"
 #include "daemon/sys/config.h"
 #include "proto/bit.pb-c.h"
 #include "proto/wire/address.h"
@@ -51,7 +52,8 @@ struct bit_worker_link_inlet {
     } io;
     struct bit_worker_link_listener *listener;
     bool tcp;
-    unsigned unproven; /* its links without an owner */
+    unsigned unproven;             /* its links without an owner */
+    struct bit_turn_waiter waiter; /* a connection is to be accepted in a later turn */
 };
 
 struct bit_worker_link_listener {
@@ -59,6 +61,7 @@ struct bit_worker_link_listener {
     char told[BIT_ADDRESS_MAX];
     const struct bit_worker_link_ops *ops;
     void *arg;
+    struct bit_turn_share share;   /* of accepting, authenticating, reading and closing the links */
     struct bit_worker_link *links; /* all open links, newest first */
     const char *path;              /* of the local socket, once it exists; borrowed */
     uv_timer_t accept_timer;       /* until more connections may be accepted */
