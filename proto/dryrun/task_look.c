@@ -8,28 +8,16 @@
 
 #include "proto/data/request_cut.h"
 #include "proto/data/request_file.h"
+#include "proto/dryrun/look_problems.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/spec/spec.h"
 
 struct look {
     const Bit__RunSpec *spec;
-    struct bit_problems *problems;
+    struct bit_look_problems found;
     bool rules_hold;
-    int err; /* of the first problem */
 };
-
-static void note(struct look *l, const char *field, int err)
-{
-    if (l->err == 0 || err == BIT_EAUTH || err == -ENOMEM)
-        l->err = err == -ENOENT ? BIT_EDATA : err;
-    bit_problems_add(l->problems, field, 0, 0, "%s", bit_fail_text());
-}
-
-static bool is_over(const struct look *l)
-{
-    return l->err == BIT_EAUTH || l->err == -ENOMEM;
-}
 
 static int check_choices(const struct bit_request_file *f, const Bit__TaskSpec *task)
 {
@@ -94,7 +82,7 @@ static void look_at(struct look *l, size_t i, const struct bit_file_id *shown)
         bit_request_file_finish(&f);
     }
     if (err < 0)
-        note(l, field, err);
+        bit_look_problems_note(&l->found, field, err);
 }
 
 /* bit_spec_validate has compared the names in the specification; names from files are only known now. */
@@ -108,23 +96,22 @@ static void check_names(struct look *l)
             if (strcmp(task[i]->name, task[k]->name) != 0)
                 continue;
             snprintf(field, sizeof field, "eval.task[%zu].name", i);
-            note(l, field,
-                 bit_fail(BIT_ESPEC, "'%s' is the name of another task: give it one of its own", task[i]->name));
+            bit_look_problems_note(
+                &l->found, field,
+                bit_fail(BIT_ESPEC, "'%s' is the name of another task: give it one of its own", task[i]->name));
         }
 }
 
 int bit_task_look(Bit__RunSpec *spec, const struct bit_file_id *shown, bool rules_hold, struct bit_problems *problems)
 {
-    struct look l = {.spec = spec, .problems = problems, .rules_hold = rules_hold};
+    struct look l = {.spec = spec, .rules_hold = rules_hold};
     const size_t at = bit_spec_paths(spec) - spec->eval->n_task;
-    const int known = problems->count;
 
-    for (size_t i = 0; i < spec->eval->n_task && !is_over(&l); i++)
+    bit_look_problems_init(&l.found, problems);
+    for (size_t i = 0; i < spec->eval->n_task && !bit_look_problems_is_over(&l.found); i++)
         if (spec->eval->task[i]->path != NULL)
             look_at(&l, i, shown != NULL ? &shown[at + i] : NULL);
-    if (rules_hold && l.err == 0)
+    if (rules_hold && l.found.err == 0)
         check_names(&l);
-    if (l.err == 0)
-        return 0;
-    return is_over(&l) ? l.err : bit_fail(l.err, "%d problems with request files", problems->count - known);
+    return bit_look_problems_result(&l.found, "request files");
 }

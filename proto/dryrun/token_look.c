@@ -13,6 +13,7 @@
 #include "proto/data/file_kind.h"
 #include "proto/data/shards.h"
 #include "proto/data/token_file.h"
+#include "proto/dryrun/look_problems.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/spec/spec.h"
@@ -20,27 +21,13 @@
 struct look {
     const Bit__RunSpec *spec;
     const struct bit_token_shown *shown;
-    struct bit_problems *problems;
+    struct bit_look_problems found;
     struct bit_sidecar_check sidecars;
     const char *before; /* the preceding file */
     bool described;     /* the folder's dataset.json has no problem, or is absent */
     uint8_t *bytes;     /* (BIT_FILE_KIND_BYTES) */
     size_t at;          /* index in the order of bit_spec_path */
-    int err;            /* of the first problem, or BIT_EAUTH or -ENOMEM, which end the check */
 };
-
-/* Adds the failure as a problem of the field. */
-static void note(struct look *l, const char *field, int err)
-{
-    if (l->err == 0 || err == BIT_EAUTH || err == -ENOMEM)
-        l->err = err == -ENOENT ? BIT_EDATA : err;
-    bit_problems_add(l->problems, field, 0, 0, "%s", bit_fail_text());
-}
-
-static bool is_over(const struct look *l)
-{
-    return l->err == BIT_EAUTH || l->err == -ENOMEM;
-}
 
 /* ---- one file */
 
@@ -151,7 +138,7 @@ static uint64_t look_at(struct look *l, const char *field, const char *path)
         l->before = path;
     }
     if (err < 0)
-        note(l, field, err);
+        bit_look_problems_note(&l->found, field, err);
     l->at++;
     return err < 0 ? 0 : instances;
 }
@@ -163,7 +150,7 @@ static uint64_t look_at_list(struct look *l, const char *name, char *const *path
     uint64_t instances = 0;
     char field[96];
 
-    for (size_t i = 0; i < count && !is_over(l); i++) {
+    for (size_t i = 0; i < count && !bit_look_problems_is_over(&l->found); i++) {
         snprintf(field, sizeof field, "%s[%zu]", name, i);
         instances += look_at(l, field, path[i]);
     }
@@ -173,15 +160,16 @@ static uint64_t look_at_list(struct look *l, const char *name, char *const *path
 static void look_at_set(struct look *l, size_t i, bool rules_hold)
 {
     const Bit__EvalSet *set = l->spec->eval->set[i];
-    const int known = l->problems->count;
+    const int known = l->found.problems->count;
     char field[64];
 
     snprintf(field, sizeof field, "eval.set[%zu].path", i);
     const uint64_t instances = look_at_list(l, field, set->path, set->n_path);
-    if (!rules_hold || instances > 0 || l->problems->count > known)
+    if (!rules_hold || instances > 0 || l->found.problems->count > known)
         return;
-    note(l, field,
-         bit_fail(BIT_EDATA, "evaluation set '%s' holds no instance of %u tokens", set->name, l->spec->model->context));
+    bit_look_problems_note(
+        &l->found, field,
+        bit_fail(BIT_EDATA, "evaluation set '%s' holds no instance of %u tokens", set->name, l->spec->model->context));
 }
 
 static void look_at_all(struct look *l, bool rules_hold)
@@ -190,11 +178,11 @@ static void look_at_all(struct look *l, bool rules_hold)
     char field[64];
 
     look_at_list(l, "data.train", data->train, data->n_train);
-    for (size_t i = 0; i < data->n_source && !is_over(l); i++) {
+    for (size_t i = 0; i < data->n_source && !bit_look_problems_is_over(&l->found); i++) {
         snprintf(field, sizeof field, "data.source[%zu].path", i);
         look_at_list(l, field, data->source[i]->path, data->source[i]->n_path);
     }
-    for (size_t i = 0; i < l->spec->eval->n_set && !is_over(l); i++)
+    for (size_t i = 0; i < l->spec->eval->n_set && !bit_look_problems_is_over(&l->found); i++)
         look_at_set(l, i, rules_hold);
 }
 
@@ -205,7 +193,7 @@ static void count(struct look *l, struct bit_token_look *out)
     int err = bit_batches_create(l->spec, &batches);
 
     if (err < 0) {
-        note(l, l->spec->data->n_source > 0 ? "data.source" : "data.train", err);
+        bit_look_problems_note(&l->found, l->spec->data->n_source > 0 ? "data.source" : "data.train", err);
         return;
     }
     *out = (struct bit_token_look){.instances = bit_batches_instances(batches),
@@ -217,17 +205,15 @@ static void count(struct look *l, struct bit_token_look *out)
 int bit_token_look(const Bit__RunSpec *spec, const struct bit_token_shown *shown, bool rules_hold,
                    struct bit_problems *problems, struct bit_token_look *out)
 {
-    struct look l = {.spec = spec, .shown = shown, .problems = problems, .sidecars = {.spec = spec}, .described = true};
-    const int known = problems->count;
+    struct look l = {.spec = spec, .shown = shown, .sidecars = {.spec = spec}, .described = true};
 
+    bit_look_problems_init(&l.found, problems);
     l.bytes = malloc(BIT_FILE_KIND_BYTES);
     if (l.bytes == NULL)
         return bit_fail(-ENOMEM, "the beginning of a token file");
     look_at_all(&l, rules_hold);
-    if (rules_hold && l.err == 0)
+    if (rules_hold && l.found.err == 0)
         count(&l, out);
     free(l.bytes);
-    if (l.err == 0)
-        return 0;
-    return is_over(&l) ? l.err : bit_fail(l.err, "%d problems with token files", problems->count - known);
+    return bit_look_problems_result(&l.found, "token files");
 }
