@@ -58,6 +58,8 @@ struct bit_runner {
     uv_timer_t retry;
 };
 
+/** For bit_runner_create and bit_runner_load: a run without journal, whose folder need not exist. NULL: no memory. */
+struct bit_runner *bit_runner_new(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec);
 /**
  * Make a run's folder, with its specification and an empty journal. Takes ownership of spec in every case. Errors:
  * -errno.
