@@ -241,13 +241,17 @@ void bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done)
 {
     if (!beat->has_thread || beat->link != &beat->own)
         return;
+    const bool wakes = done != NULL && is_down(beat); /* the thread must connect first */
+
     pthread_mutex_lock(&beat->lock);
     beat->has_done = beat->says_done = done != NULL;
-    if (done != NULL) { /* otherwise, which is at every step, there is nothing to wake the thread for */
+    if (done != NULL)
         beat->done = *done;
+    if (wakes)
         pthread_cond_signal(&beat->change);
-    }
     pthread_mutex_unlock(&beat->lock);
+    if (!wakes)
+        say_done(beat);
 }
 
 void bit_heartbeat_failed(struct bit_heartbeat *beat, int err, const char *text)

@@ -45,8 +45,8 @@ int bit_heartbeat_start(struct bit_heartbeat *beat, struct bit_link *link, const
  * over. */
 int bit_heartbeat_start_own(struct bit_heartbeat *beat, const struct bit_link_config *config, uint32_t rank,
                             uint32_t ranks, const struct bit_sections *sections, const Bit__Welcome *welcome);
-/** Send `done` on the own link, at once and on every new one; NULL: stop sending it. Does nothing without a thread, and
- * on rank 0, whose session sends it. */
+/** Send `done` on the own link, at once from this thread if it is up, and on every new one; NULL, at every step: stop
+ * sending it. Does nothing without a thread, and on rank 0, whose session sends it. */
 void bit_heartbeat_done(struct bit_heartbeat *beat, const Bit__WorkerDone *done);
 /** Send what makes this rank end the job, on its own link, which may be down; any thread. Does nothing on rank 0, whose
  * session sends it. */
