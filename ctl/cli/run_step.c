@@ -12,3 +12,13 @@ size_t bit_run_step_parse(const char *word, unsigned long long *step)
         return 0;
     return (size_t)(at - word);
 }
+
+const char *bit_run_step_wrong(const char *word)
+{
+    const char *at = strrchr(word, '@');
+    unsigned long long step;
+
+    if (at == NULL || at == word || strchr(word, '/') != NULL || bit_run_step_parse(word, &step) > 0)
+        return NULL;
+    return at + 1;
+}

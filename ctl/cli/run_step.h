@@ -9,5 +9,7 @@
  * the word names no step, as "r7", "@last" and every path.
  */
 size_t bit_run_step_parse(const char *word, unsigned long long *step);
+/** "4k" of "r7@4k": what stands where a step should. NULL if the word has a step, or is a run's name or a path. */
+const char *bit_run_step_wrong(const char *word);
 
 #endif

@@ -20,7 +20,8 @@
 #include "proto/limits.h"
 #include "proto/text/reflect.h"
 
-#define REOPEN_S 120 /* a daemon that is being restarted is back within this time */
+#define LOOK_MS  2000 /* without a reply for this time, see whether the daemon is suspended */
+#define REOPEN_S 120  /* a daemon that is being restarted is back within this time */
 
 static double now_s(void)
 {
@@ -134,16 +135,44 @@ int bit_connection_send(struct bit_connection *c, uint16_t type, const void *msg
     return err;
 }
 
-static int fill(struct bit_connection *c, int timeout_ms)
+/* A bitd in the foreground is suspended by Ctrl-Z, and then nothing answers. */
+static void look_whether_stopped(struct bit_connection *c)
+{
+    char path[40], line[512] = "", *end;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", c->pid);
+    FILE *f = c->said_stopped ? NULL : fopen(path, "re");
+    if (f == NULL)
+        return;
+    const bool got = fgets(line, sizeof line, f) != NULL;
+    fclose(f);
+    end = got ? strrchr(line, ')') : NULL; /* the state follows the program's name */
+    if (end == NULL || (end[1] != '\0' && end[2] != 'T'))
+        return;
+    bit_show(stderr, "bitctl: bitd (process %d) is stopped and cannot answer: `kill -CONT %d` lets it go on\n", c->pid,
+             c->pid);
+    c->said_stopped = true;
+}
+
+static int wait_for_bytes(struct bit_connection *c, int timeout_ms)
 {
     struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    int ready;
+
+    while ((ready = poll(&p, 1, timeout_ms < 0 ? LOOK_MS : timeout_ms)) == 0 && timeout_ms < 0)
+        look_whether_stopped(c);
+    return ready;
+}
+
+static int fill(struct bit_connection *c, int timeout_ms)
+{
     uint8_t *room;
     size_t room_bytes;
 
     int err = bit_frame_reader_reserve(&c->reader, &room, &room_bytes);
     if (err < 0)
         return err;
-    int ready = poll(&p, 1, timeout_ms);
+    int ready = wait_for_bytes(c, timeout_ms);
     if (ready < 0)
         return -errno;
     if (ready == 0)

@@ -13,10 +13,11 @@
 
 struct bit_connection {
     int fd;
-    char path[BIT_PATH_MAX]; /* of the socket */
+    char path[BIT_PATH_MAX];    /* of the socket */
     int32_t pid;                /* of the daemon */
     double asked_s;             /* when the last request was sent */
     struct bit_hangups hangups; /* since the last reply */
+    bool said_stopped;          /* that the daemon is suspended was printed */
     struct bit_frame_reader reader;
 };
 

@@ -111,6 +111,13 @@ static bool is_file(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* The folder at which its relative paths start: the file's, or the current one for a pipe; heap, or NULL with errno. */
 static char *directory_of(const char *path)
 {
@@ -263,6 +270,9 @@ int bit_spec_file_read(struct bit_cli *cli, struct bit_spec_file *f)
 {
     if (strcmp(f->path, "-") == 0)
         f->path = "/dev/stdin";
+    if (is_folder(f->path))
+        return bit_failure_print(cli,
+                                 bit_fail(-EISDIR, "'%s' is a folder: name the file of the specification", f->path));
     f->directory = directory_of(f->path);
     if (f->directory == NULL)
         return bit_failure_print(cli, bit_fail(-errno, "specification '%s'", f->path));

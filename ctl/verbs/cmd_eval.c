@@ -1,6 +1,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/cli/options.h"
 #include "ctl/cli/run_step.h"
@@ -144,6 +145,9 @@ static int take_word(struct eval *e, const char *word)
     e->ask.what = word;
     if (strlen(word) >= sizeof e->what)
         return bit_usage(&bit_cmd_eval, "a name of %zu bytes", strlen(word));
+    if (bit_run_step_wrong(word) != NULL && access(word, F_OK) < 0)
+        return bit_usage(&bit_cmd_eval, "'%s' is no step: r7@4000 is r7's checkpoint after step 4000",
+                         bit_run_step_wrong(word));
     if (name == 0)
         return 0;
     snprintf(e->what, sizeof e->what, "%.*s", (int)name, word);

@@ -259,6 +259,9 @@ static int take_word(struct export *x, const char *word)
 
     if (strlen(word) >= sizeof x->what)
         return bit_usage(&bit_cmd_export, "a name of %zu bytes", strlen(word));
+    if (!folder && bit_run_step_wrong(word) != NULL)
+        return bit_usage(&bit_cmd_export, "'%s' is no step: r7@4000 is r7's checkpoint after step 4000",
+                         bit_run_step_wrong(word));
     if (folder && x->has_step)
         return bit_usage(&bit_cmd_export, "--step is for a RUN; '%s' is one checkpoint", word);
     if (name > 0 && x->has_step)

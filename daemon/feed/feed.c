@@ -65,6 +65,13 @@ static int open_eval_sets(struct bit_feed *feed, const Bit__RunSpec *spec)
     return 0;
 }
 
+static int open_train(struct bit_feed *feed, const Bit__RunSpec *spec)
+{
+    int err = bit_batches_create(spec, &feed->train);
+
+    return err == BIT_EDATA ? bit_fail_within(err, spec->data->n_source > 0 ? "data.source" : "data.train") : err;
+}
+
 int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
 {
     struct bit_feed *feed = calloc(1, sizeof *feed);
@@ -75,8 +82,7 @@ int bit_feed_create(const Bit__RunSpec *spec, struct bit_feed **out)
     const struct bit_shards_shape shape = bit_shards_shape(spec);
     feed->instance_bytes = (size_t)shape.context * shape.token_bytes;
     feed->rows = calloc(feed->batch, sizeof *feed->rows);
-    int err = feed->rows == NULL ? bit_fail(-ENOMEM, "a batch of %u", feed->batch)
-                                 : bit_batches_create(spec, &feed->train);
+    int err = feed->rows == NULL ? bit_fail(-ENOMEM, "a batch of %u", feed->batch) : open_train(feed, spec);
     if (err == 0)
         err = open_eval_sets(feed, spec);
     if (err == 0)

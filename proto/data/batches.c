@@ -9,6 +9,7 @@
 #include "proto/data/shards.h"
 #include "proto/data/shuffle.h"
 #include "proto/err.h"
+#include "proto/format.h"
 
 #define WINDOW_LEAST (1u << 16)
 
@@ -60,9 +61,11 @@ static int open_source(struct bit_batches *b, const char *name, double share, ch
     uint64_t instances = bit_shards_instances(s->shards), least = spec->data->n_source > 1 ? 1 : b->batch;
     if (instances >= least)
         return bit_shuffle_create_windowed(spec->data->seed, instances, window_of(share), &s->shuffle);
-    return bit_fail(BIT_EDATA, "%s%s holds %" PRIu64 " instances of %u tokens in %zu files, and %s needs %" PRIu64,
-                    spec->data->n_source > 0 ? "data.source " : "data.", name, instances, spec->model->context, paths,
-                    least == 1 ? "a source" : "one batch", least);
+    return bit_fail(BIT_EDATA,
+                    "%s%s%s%" PRIu64 " instances of %u tokens in %zu file%s are too few: one %s needs %" PRIu64,
+                    spec->data->n_source > 0 ? "'" : "", spec->data->n_source > 0 ? name : "",
+                    spec->data->n_source > 0 ? "': " : "", instances, spec->model->context, paths, bit_format_s(paths),
+                    least == 1 ? "source" : "batch", least);
 }
 
 static int open_sources(struct bit_batches *b, const Bit__RunSpec *spec)

@@ -85,10 +85,20 @@ static bool find_disk(const char *folder, struct statvfs *out)
     return true;
 }
 
+static const char *write_bytes(double bytes, char out[32])
+{
+    if (bytes < 1 << 30)
+        snprintf(out, 32, "%.1f MiB", bytes / (1 << 20));
+    else
+        snprintf(out, 32, "%.1f GiB", bytes / (1 << 30));
+    return out;
+}
+
 static void judge_disk(struct bit_warnings *w, const Bit__RunSpec *spec, const struct bit_warnings_facts *facts)
 {
     const uint64_t count = checkpoints_most(spec);
     struct statvfs fs;
+    char text[3][32];
 
     if (spec->schedule->steps == 0) /* no checkpoints are written */
         return;
@@ -97,9 +107,9 @@ static void judge_disk(struct bit_warnings *w, const Bit__RunSpec *spec, const s
     const double wanted = (double)count * (double)facts->checkpoint_bytes,
                  free = (double)fs.f_bavail * (double)fs.f_frsize;
     if (wanted > free)
-        bit_warnings_add(
-            w, "checkpoint", "up to %" PRIu64 " checkpoints of %.2f GiB are %.1f GiB, and %.1f GiB are free in %s",
-            count, (double)facts->checkpoint_bytes / (1 << 30), wanted / (1 << 30), free / (1 << 30), facts->state);
+        bit_warnings_add(w, "checkpoint", "up to %" PRIu64 " checkpoints of %s are %s, and %s are free in %s", count,
+                         write_bytes((double)facts->checkpoint_bytes, text[0]), write_bytes(wanted, text[1]),
+                         write_bytes(free, text[2]), facts->state);
 }
 
 void bit_warnings_judge(struct bit_warnings *w, const Bit__RunSpec *spec, const struct bit_warnings_facts *facts)

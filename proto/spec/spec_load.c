@@ -57,8 +57,23 @@ static int decode_binary(const char *path, const char *bytes, size_t len, Bit__R
 
     if (err == 0 || err == -ENOMEM)
         return err;
-    bit_problems_add(problems, NULL, 0, 0, "neither text format nor a binary RunSpec (%s)", bit_fail_text());
+    bit_problems_add(problems, NULL, 0, 0,
+                     "this is not a specification: it is not text, and not a binary RunSpec either");
     return bit_fail(BIT_ESPEC, "'%s'", path);
+}
+
+/* Text editors of other systems may write UTF-16. Bytes that are 0 would each be a problem of their own. */
+static bool is_readable(const char *bytes, size_t len, struct bit_problems *problems)
+{
+    const char *zero = memchr(bytes, '\0', len);
+
+    if (len >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0)) {
+        bit_problems_add(problems, NULL, 0, 0, "this is UTF-16 text: save it as UTF-8");
+        return false;
+    }
+    if (zero != NULL)
+        bit_problems_add(problems, NULL, 0, 0, "this is not text: byte %zu is 0x00", (size_t)(zero - bytes));
+    return zero == NULL;
 }
 
 static int parse_text(const char *bytes, size_t len, Bit__RunSpec **out, struct bit_problems *problems)
@@ -117,6 +132,8 @@ int bit_spec_load_some(const char *path, Bit__RunSpec **out, struct bit_problems
     if (len > BIT_SPEC_BYTES_MAX) {
         bit_problems_add(problems, NULL, 0, 0, "longer than the %u bytes that a specification may have",
                          BIT_SPEC_BYTES_MAX);
+        err = bit_fail(BIT_ESPEC, "'%s'", path);
+    } else if (text && !is_readable(bytes, len, problems)) {
         err = bit_fail(BIT_ESPEC, "'%s'", path);
     } else if (text || looks_like_text(bytes, len)) {
         err = parse_text(bytes, len, out, problems);

@@ -82,8 +82,12 @@ const char *bit_nearest_hint(const char *word, const char *const *names, char ou
     struct bit_nearest nearest;
 
     bit_nearest_init(&nearest, word, strlen(word));
-    for (; *names != NULL; names++)
+    out[0] = '\0';
+    for (; *names != NULL; names++) {
+        if (strcmp(word, *names) == 0)
+            return out;
         bit_nearest_offer(&nearest, *names);
+    }
     const char *meant = bit_nearest_name(&nearest);
     snprintf(out, BIT_NEAREST_HINT, "%s%s%s", meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
     return out;

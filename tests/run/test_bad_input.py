@@ -247,7 +247,7 @@ def a_dry_run_warns():
         assert re.search(rf"warning: launch\.ranks: {many} ranks on \d+ core", out), out
         _, out, _ = d.ctl("submit", "--dry-run", d.spec(steps=1000000, every=1), "--set", "checkpoint.keep_last=1000000", "--set",
                           "model.vocab=200000", "--set", "model.vocab_padded=200064", "--set", "data.dtype=UINT16", check=True)
-        assert re.search(r"warning: checkpoint: up to \d+ checkpoints of \S+ GiB are \S+ GiB, and \S+ GiB are free in", out), out
+        assert re.search(r"warning: checkpoint: up to \d+ checkpoints of [\d.]+ MiB are [\d.]+ GiB, and [\d.]+ GiB are free in", out), out
         _, out, _ = d.ctl("submit", "--dry-run", "--json", d.spec(), check=True)
         assert "data" in [w["field"] for w in json.loads(out)["warning"]], out
 
@@ -267,6 +267,50 @@ def a_specification_through_a_pipe():
         expect(d, 1, r"specification 'none\.txtpb': No such file or directory$", "submit", "none.txtpb")
         p = subprocess.run([d.bitctl, "submit", "--socket", d.socket, "-"], input="model { layers: x }", capture_output=True, text=True)
         assert p.returncode == 64 and "/dev/stdin:1:17" in p.stderr, p.stderr
+
+
+def files_that_are_no_specification():
+    with fixture.Daemon() as d:
+        text = open(d.spec()).read()
+        with open(os.path.join(d.dir, "wide.txtpb"), "wb") as f:
+            f.write(text.encode("utf-16"))
+        with open(os.path.join(d.dir, "zeros.txtpb"), "wb") as f:
+            f.write(text.encode() + bytes(8))
+        for args, code, said in (
+                (("wide.txtpb",), 64, "wide.txtpb: this is UTF-16 text: save it as UTF-8\n"),
+                (("zeros.txtpb",), 64, f"zeros.txtpb: this is not text: byte {len(text)} is 0x00\n"),
+                (("train.npy",), 64, "train.npy: this is not a specification: it is not text, and not a binary RunSpec either\n"),
+                ((d.dir,), 1, "is a folder: name the file of the specification"),
+                (("t.txtpb", "--set", "data.train=valid.npy", "--set", "batch.instances=16"), 65,
+                 "data.train: 8 instances of 64 tokens in 1 file are too few: one batch needs 16\n")):
+            for verb in ("submit", "check"):
+                got, out, err = bare(d, verb, *args, *(("--socket", d.socket) if verb == "submit" else ()))
+                assert got == code and said in err and len(err.splitlines()) <= 2, (verb, args, got, out, err)
+
+
+def a_step_that_is_no_number():
+    with fixture.Daemon() as d:
+        for verb in (("eval", "t@-3"), ("eval", "t@"), ("eval", "t@4k"), ("export", "t@x", "--to", "hf", "-o", "out")):
+            code, out, err = d.ctl(*verb)
+            assert code == 2 and f"'{verb[1][2:]}' is no step" in err, (verb, code, out, err)
+        code, out, err = d.ctl("wait", "t", "--for", "step=x")
+        assert code == 2 and "did you mean" not in err, err
+
+
+def a_suspended_bitd_is_named():
+    """bitd in the foreground, and Ctrl-Z: bitctl says why it gets no answer, and goes on once it gets one."""
+    with fixture.Daemon() as d:
+        for verb in ("ps", "wait"):
+            run = d.submit(d.spec(name=verb, steps=6, at_step=5), "--paused")
+            d.process.send_signal(signal.SIGSTOP)
+            p = subprocess.Popen([d.bitctl, verb, "--socket", d.socket, *([run] if verb == "wait" else [])], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+            line = p.stderr.readline()
+            d.process.send_signal(signal.SIGCONT)
+            assert f"bitd (process {d.process.pid}) is stopped" in line and f"kill -CONT {d.process.pid}" in line, line
+            d.ctl("cancel", run, check=True)
+            out, err = p.communicate(timeout=120)
+            assert p.returncode == (103 if verb == "wait" else 0) and err == "", (p.returncode, out, err)
 
 
 def the_nearest_name_is_suggested():
@@ -309,7 +353,7 @@ def bare(d, *args):
     return p.returncode, p.stdout, p.stderr
 
 
-fixture.main([the_nearest_name_is_suggested, a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
+fixture.main([files_that_are_no_specification, a_step_that_is_no_number, a_suspended_bitd_is_named, the_nearest_name_is_suggested, a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
               a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
               what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,

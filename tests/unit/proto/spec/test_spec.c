@@ -660,7 +660,7 @@ TEST(load_refuses_bytes_that_are_nothing)
 
     EXPECT_EQ(load(".pb", garbage, sizeof garbage, &loaded), BIT_ESPEC);
     EXPECT_EQ(problems.count, 1);
-    EXPECT_CONTAINS(problems.item[0].text, "neither text format nor a binary RunSpec");
+    EXPECT_CONTAINS(problems.item[0].text, "not text, and not a binary RunSpec either");
     EXPECT(loaded == NULL);
 }
 
