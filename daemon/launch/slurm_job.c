@@ -4,15 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/launch/hold_script.h" /* made from hold.sh by the build */
-#include "daemon/launch/launch.h"
 #include "daemon/launch/sbatch_answer.h"
+#include "daemon/launch/slurm_commands.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/sys/argv.h"
 #include "daemon/sys/child_run.h"
@@ -21,7 +20,6 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
-#include "proto/spec/spec_slurm.h"
 
 BIT_LOG_TOPIC("slurm_job");
 
@@ -174,67 +172,6 @@ static int write_hold_script(struct bit_slurm_job *j)
     return err;
 }
 
-uint32_t bit_slurm_job_nodes(const Bit__LaunchSpec *launch)
-{
-    uint32_t each = bit_slurm_ranks_per_node(launch->slurm);
-
-    if (launch->slurm->nodes > 0)
-        return launch->slurm->nodes;
-    return each ? (launch->ranks + each - 1) / each : 1;
-}
-
-static void add_wishes(const Bit__LaunchSpec *launch, struct bit_argv *out)
-{
-    const Bit__SlurmSpec *slurm = launch->slurm;
-    uint32_t nodes = bit_slurm_job_nodes(launch), each = bit_slurm_ranks_per_node(slurm);
-
-    bit_argv_add(out, "--nodes=%u", nodes);
-    bit_argv_add(out, "--ntasks-per-node=%u", each ? each : (launch->ranks + nodes - 1) / nodes);
-    if (launch->threads > 0)
-        bit_argv_add(out, "--cpus-per-task=%u", launch->threads);
-    if (slurm->gres != NULL)
-        bit_argv_add(out, "--gres=%s", slurm->gres);
-    if (slurm->partition != NULL)
-        bit_argv_add(out, "--partition=%s", slurm->partition);
-    if (slurm->account != NULL)
-        bit_argv_add(out, "--account=%s", slurm->account);
-    if (slurm->qos != NULL)
-        bit_argv_add(out, "--qos=%s", slurm->qos);
-    if (slurm->time_limit != NULL)
-        bit_argv_add(out, "--time=%s", slurm->time_limit);
-    bit_argv_add_all(out, slurm->sbatch_arg, slurm->n_sbatch_arg);
-}
-
-int bit_slurm_job_sbatch(const struct bit_config *config, const char *run, const char *folder, const Bit__RunSpec *spec,
-                         struct bit_argv *out)
-{
-    *out = (struct bit_argv){0};
-    bit_launch_slurm_tool(config, "sbatch", out);
-    bit_argv_add(out, "--parsable");
-    bit_argv_add(out, "--job-name=bitd-%s", run);
-    bit_argv_add(out, "--output=%s/logs/slurm-%%j.log", folder);
-    bit_argv_add(out, "--open-mode=append");
-    bit_argv_add(out, "--no-kill"); /* for the job: if a node is lost, the others stay */
-    bit_argv_add(out, "--requeue");
-    add_wishes(spec->launch, out);
-    bit_argv_add(out, "%s/hold", folder);
-    bit_argv_add(out, "%s/lease", folder);
-    bit_argv_add(out, "%d", BIT_SLURM_JOB_LEASE_S);
-    return bit_argv_check(out);
-}
-
-int bit_slurm_job_sbatch_test(const struct bit_config *config, const Bit__RunSpec *spec, struct bit_argv *out)
-{
-    *out = (struct bit_argv){0};
-    bit_launch_slurm_tool(config, "sbatch", out);
-    bit_argv_add(out, "--test-only");
-    bit_argv_add(out, "--no-kill");
-    bit_argv_add(out, "--requeue");
-    add_wishes(spec->launch, out);
-    bit_argv_add(out, "--wrap=:");
-    return bit_argv_check(out);
-}
-
 /* It may be accepted later: it waits with Slurm's reason, and is submitted again. */
 static void wait_to_submit(struct bit_slurm_job *j, const char *text)
 {
@@ -273,8 +210,8 @@ static void submit_job(struct bit_slurm_job *j)
     if (err == 0)
         err = touch_lease(j);
     if (err == 0)
-        err = bit_slurm_job_sbatch(j->runner->env->config, j->runner->run.id, j->runner->dir, j->runner->run.spec,
-                                   &argv);
+        err = bit_slurm_commands_sbatch(j->runner->env->config, j->runner->run.id, j->runner->dir, j->runner->run.spec,
+                                        &argv);
     if (err < 0) {
         bit_argv_finish(&argv);
         tell_ready(j, err);
@@ -394,11 +331,7 @@ static void ask_squeue(struct bit_slurm_job *j)
 
     if (touch_lease(j) < 0)
         bit_warn("lease not touched", "run=%s text=%s", j->runner->run.id, bit_fail_text());
-    bit_launch_slurm_tool(j->runner->env->config, "squeue", &argv);
-    bit_argv_add(&argv, "--noheader");
-    bit_argv_add(&argv, "--states=all");
-    bit_argv_add(&argv, "--jobs=%" PRIu64, j->runner->run.slurm.job);
-    bit_argv_add(&argv, "--format=%s", BIT_SQUEUE_FORMAT);
+    bit_slurm_commands_squeue(j->runner->env->config, j->runner->run.slurm.job, &argv);
     run_command(j, &argv, on_polled);
 }
 
@@ -507,13 +440,7 @@ static void scancel(const struct bit_env *env, uint64_t number, const char *how,
 {
     struct bit_argv argv = {0};
 
-    bit_launch_slurm_tool(env->config, "scancel", &argv);
-    bit_argv_add(&argv, "--quiet");
-    bit_argv_add(&argv, "%s", how);
-    if (how_else != NULL)
-        bit_argv_add(&argv, "%s", how_else);
-    bit_argv_add(&argv, "%" PRIu64, number);
-    if (bit_argv_check(&argv) == 0)
+    if (bit_slurm_commands_scancel(env->config, number, how, how_else, &argv) == 0)
         bit_child_run(env->loop, argv.item, COMMAND_MS, on_cancelled, NULL);
     bit_argv_finish(&argv);
 }

@@ -3,7 +3,7 @@
  * run and watched from outside (SBATCH). In both, srun starts the steps (launch_srun.c).
  *
  *   SBATCH: the job's script only holds the nodes. It ends when it is told to, or when bitd has given no sign for
- *   BIT_SLURM_JOB_LEASE_S, so that nodes are not held without a bitd.
+ *   BIT_SLURM_COMMANDS_LEASE_S, so that nodes are not held without a bitd.
  */
 #ifndef BIT_DAEMON_SLURM_JOB_H
 #define BIT_DAEMON_SLURM_JOB_H
@@ -12,10 +12,6 @@
 
 #include "daemon/launch/places.h"
 #include "daemon/store/runs/runner.h"
-#include "daemon/sys/argv.h"
-#include "daemon/sys/config.h"
-
-#define BIT_SLURM_JOB_LEASE_S 900
 
 struct bit_slurm_job;
 
@@ -59,12 +55,5 @@ int bit_slurm_job_place(const struct bit_slurm_job *j, struct bit_places *out);
 uint64_t bit_slurm_job_own(void);
 /** Whether bitd runs in a Slurm job, which SRUN needs. Errors: BIT_EUSAGE saying that it does not. */
 int bit_slurm_job_check_own(void);
-/** Nodes to ask for: launch.slurm.nodes, or as many as the ranks need. */
-uint32_t bit_slurm_job_nodes(const Bit__LaunchSpec *launch);
-/** The sbatch command line for a run with this folder. *out is the caller's. Errors: -ENOMEM. */
-int bit_slurm_job_sbatch(const struct bit_config *config, const char *run, const char *folder, const Bit__RunSpec *spec,
-                         struct bit_argv *out);
-/** The same with --test-only: nothing is submitted. */
-int bit_slurm_job_sbatch_test(const struct bit_config *config, const Bit__RunSpec *spec, struct bit_argv *out);
 
 #endif

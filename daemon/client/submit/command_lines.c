@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/launch/launch.h"
+#include "daemon/launch/slurm_commands.h"
 #include "daemon/launch/slurm_job.h"
 #include "proto/err.h"
 
@@ -30,7 +31,7 @@ static int find_places(const Bit__RunSpec *spec, struct bit_places *out)
     if (spec->launch->launcher == BIT__LAUNCHER__SRUN && list != NULL)
         err = bit_hosts_parse(list, &all);
     for (uint32_t i = 0;
-         spec->launch->launcher == BIT__LAUNCHER__SBATCH && err == 0 && i < bit_slurm_job_nodes(spec->launch); i++)
+         spec->launch->launcher == BIT__LAUNCHER__SBATCH && err == 0 && i < bit_slurm_commands_nodes(spec->launch); i++)
         err = bit_hosts_add(&all, "n");
     if (err == 0)
         err = bit_places_choose(&all, &lost, spec, out);
@@ -49,7 +50,7 @@ static int add_sbatch(const struct bit_config *config, const Bit__RunSpec *spec,
     struct bit_argv command;
 
     snprintf(folder, sizeof folder, "%s/runs/RUN", config->state);
-    int err = bit_slurm_job_sbatch(config, "RUN", folder, spec, &command);
+    int err = bit_slurm_commands_sbatch(config, "RUN", folder, spec, &command);
     if (err == 0)
         add_line(&command, out);
     bit_argv_finish(&command);

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "daemon/launch/slurm_job.h"
+#include "daemon/launch/slurm_commands.h"
 #include "daemon/sys/child_run.h"
 #include "proto/err.h"
 #include "proto/limits.h"
@@ -28,7 +28,7 @@ int bit_sbatch_query_start(const struct bit_env *env, const Bit__RunSpec *spec, 
 {
     struct asking *a = malloc(sizeof *a);
     struct bit_argv argv = {0};
-    int err = a == NULL ? bit_fail(-ENOMEM, "asking sbatch") : bit_slurm_job_sbatch_test(env->config, spec, &argv);
+    int err = a == NULL ? bit_fail(-ENOMEM, "asking sbatch") : bit_slurm_commands_sbatch_test(env->config, spec, &argv);
 
     if (err == 0) {
         *a = (struct asking){done, arg};
