@@ -14,6 +14,7 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"
+#include "proto/text/nearest.h"
 #include "proto/timeslice.h"
 #include "proto/wire/secret.h"
 #include <config.h> /* the build's, not one of bitd's folders */
@@ -66,8 +67,6 @@ static int take_flag(struct bit_config *c, int flag, bool file_pass)
         print(flag);
         return 1;
     }
-    if (flag == '?')
-        return bit_fail(BIT_EUSAGE, "bitd --help lists the options");
     if (file_pass)
         return flag == BIT_FLAG_CONFIG ? load_file(c) : 0;
     switch (flag) {
@@ -101,6 +100,26 @@ static int take_flag(struct bit_config *c, int flag, bool file_pass)
     }
 }
 
+/* word: what getopt took last, "--sate" or "--requeue=1". */
+static int refuse_flag(int flag, const char *word)
+{
+    const char *names[BIT_FLAG_COUNT + 1] = {NULL};
+    char name[64];
+
+    if (flag == ':')
+        return bit_fail(BIT_EUSAGE, "%s needs a value", word);
+    if (optopt > 0 && optopt < BIT_FLAG_COUNT)
+        return bit_fail(BIT_EUSAGE, "--%s takes no value", bit_flags[optopt].name);
+    if (optopt >= ' ')
+        return bit_fail(BIT_EUSAGE, "there is no -%c; bitd --help lists the options", optopt);
+    for (int i = 0; i < BIT_FLAG_COUNT; i++)
+        names[i] = bit_flags[i].name;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    const char *meant = bit_nearest_find(name + strspn(name, "-"), names);
+    return bit_fail(BIT_EUSAGE, "there is no %s%s%s%s", name, meant ? "; did you mean --" : "", meant ? meant : "",
+                    meant ? "?" : "; bitd --help lists the options");
+}
+
 /* getopt's table, made from bit_flags. */
 static void make_options(struct option options[BIT_FLAG_COUNT + 1])
 {
@@ -117,8 +136,9 @@ static int parse(struct bit_config *c, int argc, char **argv)
     for (int pass = 0; pass < 2; pass++) {
         int flag;
         optind = 1;
-        while ((flag = getopt_long(argc, argv, "", options, NULL)) != -1) {
-            int err = take_flag(c, flag, pass == 0);
+        opterr = 0;
+        while ((flag = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+            int err = flag == '?' || flag == ':' ? refuse_flag(flag, argv[optind - 1]) : take_flag(c, flag, pass == 0);
             if (err != 0)
                 return err;
         }

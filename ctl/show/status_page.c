@@ -194,7 +194,7 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
             bit_show(f, ", %u restart%s", s->restarts, bit_format_s(s->restarts));
         fputc('\n', f);
     }
-    if (s->has_created_ns) {
+    if (s->has_created_ns && s->created_ns > 0) { /* 0: its journal is damaged */
         field(f, "submitted");
         bit_show(f, "%s\n", bit_text_time(s->created_ns, text));
     }

@@ -397,7 +397,9 @@ int bit_config_load(struct bit_config *c, const char *path)
         return bit_fail(-errno, "%s: %s", path, strerror(errno));
     int err = 0;
     for (int number = 1; err == 0 && fgets(line, sizeof line, file) != NULL; number++)
-        err = load_line(c, path, number, line);
+        err = load_line(c, path, number, line + (number == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0));
+    if (err == 0 && ferror(file))
+        err = bit_fail(-errno, "%s: %s", path, strerror(errno));
     fclose(file);
     if (err == 0)
         snprintf(c->file, sizeof c->file, "%s", path);

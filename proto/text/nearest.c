@@ -77,18 +77,23 @@ const char *bit_nearest_name(const struct bit_nearest *n)
     return n->longer_count == 1 ? n->longer : NULL;
 }
 
-const char *bit_nearest_hint(const char *word, const char *const *names, char out[BIT_NEAREST_HINT])
+const char *bit_nearest_find(const char *word, const char *const *names)
 {
     struct bit_nearest nearest;
 
     bit_nearest_init(&nearest, word, strlen(word));
-    out[0] = '\0';
     for (; *names != NULL; names++) {
         if (strcmp(word, *names) == 0)
-            return out;
+            return NULL;
         bit_nearest_offer(&nearest, *names);
     }
-    const char *meant = bit_nearest_name(&nearest);
+    return bit_nearest_name(&nearest);
+}
+
+const char *bit_nearest_hint(const char *word, const char *const *names, char out[BIT_NEAREST_HINT])
+{
+    const char *meant = bit_nearest_find(word, names);
+
     snprintf(out, BIT_NEAREST_HINT, "%s%s%s", meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
     return out;
 }

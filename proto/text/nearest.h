@@ -28,6 +28,8 @@ void bit_nearest_offer(struct bit_nearest *n, const char *name);
  */
 const char *bit_nearest_name(const struct bit_nearest *n);
 
+/** The one of `names` (up to a NULL) that bit_nearest_name finds for the word; NULL also if the word is one of them. */
+const char *bit_nearest_find(const char *word, const char *const *names);
 /** The end of a message about an unknown word: "; did you mean X?", or "" if none of `names` (up to a NULL) is near
  * or one of them is the word itself. */
 const char *bit_nearest_hint(const char *word, const char *const *names, char out[BIT_NEAREST_HINT]);

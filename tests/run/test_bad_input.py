@@ -313,6 +313,45 @@ def a_suspended_bitd_is_named():
             assert p.returncode == (103 if verb == "wait" else 0) and err == "", (p.returncode, out, err)
 
 
+def bitd_names_what_it_cannot_use():
+    with fixture.Daemon() as d:
+        def bitd(*args):
+            p = subprocess.run([d.bitd, "--state", os.path.join(d.dir, "other"), *args], capture_output=True, text=True, timeout=60)
+            return p.returncode, p.stderr
+
+        config = os.path.join(d.dir, "other.conf")
+        for text, code, said in ((b"slotz = 2\n", 78, "other.conf:1: there is no setting 'slotz'; did you mean 'slots'?"),
+                                 (b"\xef\xbb\xbfslots = 0\r\n", 78, "other.conf:1: slots = 0: a number from 1 to")):
+            with open(config, "wb") as f:
+                f.write(text)
+            got, err = bitd("--config", config)
+            assert got == code and said in err, (text, got, err)
+        for args, code, said in ((("--config", d.dir), 78, f"{d.dir}: Is a directory"), (("--sate", "x"), 2, "there is no --sate; did you mean --state?"),
+                                 (("--zebra",), 2, "there is no --zebra; bitd --help lists the options"), (("--slots",), 2, "--slots needs a value"),
+                                 (("--requeue=1",), 2, "--requeue takes no value"), (("-x",), 2, "there is no -x; bitd --help lists the options")):
+            got, err = bitd(*args)
+            assert got == code and said in err and len(err.splitlines()) == 1, (args, got, err)
+
+
+def a_damaged_journal_is_named():
+    with fixture.Daemon() as d:
+        runs = [d.submit(d.spec(name=name, steps=6, at_step=5)) for name in ("a", "b")]
+        for run in runs:
+            d.finish(run)
+        d.kill()
+        journal = [os.path.join(d.state, "runs", run, "journal") for run in runs]
+        with open(journal[0], "r+b") as f:
+            f.seek(300)
+            f.write(b"garbage")
+        with open(journal[1], "wb"):
+            pass
+        d.start()
+        code, out, err = d.ctl("events", runs[0])
+        assert code == 65 and journal[0] in err and "record" in err, (code, err)
+        code, out, err = d.ctl("status", runs[1])
+        assert code == 0 and "1970" not in out and journal[1] in out, out
+
+
 def the_nearest_name_is_suggested():
     """Wherever a user types one name of a known list. Each line: what is typed, what is suggested."""
     with fixture.Daemon(hold=(6,)) as d:
@@ -353,7 +392,7 @@ def bare(d, *args):
     return p.returncode, p.stdout, p.stderr
 
 
-fixture.main([files_that_are_no_specification, a_step_that_is_no_number, a_suspended_bitd_is_named, the_nearest_name_is_suggested, a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
+fixture.main([bitd_names_what_it_cannot_use, a_damaged_journal_is_named, files_that_are_no_specification, a_step_that_is_no_number, a_suspended_bitd_is_named, the_nearest_name_is_suggested, a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
               a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
               what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,

@@ -227,7 +227,7 @@ static void end_stream(struct bit_stream *s, int err)
     c->stream = NULL;
     s->dead = true;
     if (err < 0) {
-        bit_client_refuse(c, err, "%s", s->portion.text);
+        bit_client_refuse(c, err, "%s/%s: %s", s->runner->dir, s->kind == EVENTS ? "journal" : "logs", s->portion.text);
     } else {
         Bit__EndReply m = BIT__END_REPLY__INIT;
         bit_client_send(c, BIT_MSG_END_REPLY, &m);
