@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "daemon/store/journal/journal.h"
+#include "daemon/store/journal/journal_record.h"
 #include "daemon/sys/fileio.h"
 #include "proto/err.h"
 #include "proto/text/json.h"
@@ -28,7 +29,7 @@ static int print_all(const uint8_t *journal, size_t bytes)
 {
     for (size_t at = 0; at < bytes;) {
         Bit__JournalRecord *record = NULL;
-        int64_t taken = bit_journal_decode(journal + at, bytes - at, &record);
+        int64_t taken = bit_journal_record_decode(journal + at, bytes - at, &record);
         int err = taken > 0 ? print(record) : taken < 0 ? (int)taken : bit_fail(BIT_ECORRUPT, "a torn record");
         bit_msg_free(record);
         if (err < 0)

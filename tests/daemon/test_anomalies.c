@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/store/journal/journal.h"
+#include "daemon/store/journal/journal_record.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"

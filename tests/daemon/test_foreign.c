@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/store/journal/journal.h"
+#include "daemon/store/journal/journal_record.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/crc32c.h"
@@ -309,7 +310,7 @@ static int rewrite_one(void *arg, const Bit__JournalRecord *record)
         submitted.identity = NULL;
         copy.submitted = &submitted;
     }
-    EXPECT_EQ(bit_journal_encode(&copy, &bytes, &size), 0);
+    EXPECT_EQ(bit_journal_record_encode(&copy, &bytes, &size), 0);
     EXPECT_EQ(write(*out, bytes, size), (ssize_t)size);
     free(bytes);
     return 0;

@@ -9,6 +9,7 @@
 #include "daemon/run/run.h"
 #include "daemon/run/run_apply.h"
 #include "daemon/store/journal/journal.h"
+#include "daemon/store/journal/journal_record.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
@@ -101,7 +102,7 @@ static void replay_messages(const uint8_t *data, size_t bytes)
         size_t took;
         if (bit_msg_decode_as(&bit__journal_record__descriptor, data + at + 2, length, 1 << 20, &msg) == 0) {
             ((Bit__JournalRecord *)msg)->seq = ++seq;
-            FUZZ_CHECK(bit_journal_encode((Bit__JournalRecord *)msg, &record, &took) == 0);
+            FUZZ_CHECK(bit_journal_record_encode((Bit__JournalRecord *)msg, &record, &took) == 0);
             journal = realloc(journal, size + took);
             FUZZ_CHECK(journal != NULL);
             memcpy(journal + size, record, took);

@@ -12,6 +12,7 @@
 #include "daemon/launch/launcher_log.h"
 #include "daemon/launch/squeue.h"
 #include "daemon/run/run_apply.h"
+#include "daemon/store/journal/journal_record.h"
 #include "daemon/store/runs/runs.h"
 #include "daemon/sys/hostlist.h"
 #include "proto/check.h"
@@ -184,12 +185,12 @@ static bool write_journal(const Bit__JournalRecord *record, struct fuzz_file *fi
 {
     uint8_t *first, *second, both[2 * (BIT_JOURNAL_RECORD_MAX + BIT_JOURNAL_HEADER_BYTES)];
     size_t first_bytes, second_bytes;
-    int err = bit_journal_encode(record, &second, &second_bytes);
+    int err = bit_journal_record_encode(record, &second, &second_bytes);
 
     FUZZ_CHECK(err == 0 || err == BIT_ELIMIT);
     if (err < 0)
         return false;
-    FUZZ_CHECK(bit_journal_encode(submitted(), &first, &first_bytes) == 0);
+    FUZZ_CHECK(bit_journal_record_encode(submitted(), &first, &first_bytes) == 0);
     memcpy(both, first, first_bytes);
     memcpy(both + first_bytes, second, second_bytes);
     fuzz_file_open(file, both, first_bytes + second_bytes);

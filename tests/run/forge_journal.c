@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "daemon/store/journal/journal.h"
+#include "daemon/store/journal/journal_record.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
@@ -28,7 +29,7 @@ static int append(FILE *file, uint64_t seq)
 
     step->seq = seq;
     step->step->step++;
-    int err = bit_journal_encode(step, &bytes, &size);
+    int err = bit_journal_record_encode(step, &bytes, &size);
     if (err == 0 && fwrite(bytes, 1, size, file) != size)
         err = bit_fail(-EIO, "the journal");
     free(bytes);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/store/journal/journal_record.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -59,11 +60,11 @@ static bool is_wanted(const struct bit_stream_portion *p, const Bit__JournalReco
     return record->seq > p->after && (p->steps || (!plain_step && (p->items || !documents)));
 }
 
-/* Adds the next record, if it is wanted. Returns what bit_journal_decode returns, or an error. */
+/* Adds the next record, if it is wanted. Returns what bit_journal_record_decode returns, or an error. */
 static int64_t add_record(struct bit_stream_portion *p, const uint8_t *buf, size_t bytes)
 {
     Bit__JournalRecord *record = NULL;
-    int64_t took = bit_journal_decode(buf, bytes, &record);
+    int64_t took = bit_journal_record_decode(buf, bytes, &record);
 
     if (took <= 0)
         return took;

@@ -12,6 +12,7 @@
 
 #include "daemon/store/journal/journal.h"
 #include "daemon/store/journal/journal_index.h"
+#include "daemon/store/journal/journal_record.h"
 #include "proto/limits.h"
 
 #define BIT_STREAM_PORTION_BYTES   (BIT_JOURNAL_RECORD_MAX + BIT_JOURNAL_HEADER_BYTES) /* one read; any record fits */

@@ -1,8 +1,6 @@
 /*
  * The journal of one run: append-only; everything else is rebuilt from it.
  *
- *     record   u32 bytes of the message (little-endian), u32 CRC-32C of those four bytes and the message, JournalRecord
- *
  * seq counts 1, 2, 3, … without gaps. A replay drops a tail that was cut off in the middle of a write. Any other error
  * is corruption, and is not repaired.
  */
@@ -15,8 +13,6 @@
 
 #include "daemon/store/journal/journal_index.h"
 #include "proto/bit.pb-c.h"
-
-#define BIT_JOURNAL_HEADER_BYTES 8
 
 struct bit_journal {
     char *path;     /* owned */
@@ -60,12 +56,6 @@ int bit_journal_wake(struct bit_journal *j);
 int bit_journal_look(int fd, const char *path);
 
 /**
- * Encode a record as it is stored. *out is heap, the caller's. Nothing is written that a replay would refuse: texts
- * that are not UTF-8 are repaired (bit_strict_repair), and any other fault is an error.
- * Errors      BIT_ELIMIT above BIT_JOURNAL_RECORD_MAX; BIT_EMESSAGE for NaN and its like; -ENOMEM
- */
-int bit_journal_encode(const Bit__JournalRecord *record, uint8_t **out, size_t *bytes);
-/**
  * Append an encoded record and count it. With `sync` it is durable on return, otherwise after the next sync. A record
  * that failed does not count, and the same bytes may be tried again. Errors: -errno (-ENOSPC, -EDQUOT, -EIO); -ENOMEM.
  */
@@ -74,11 +64,5 @@ int bit_journal_append(struct bit_journal *j, const uint8_t *record, size_t byte
 int bit_journal_mend(struct bit_journal *j);
 /** An fdatasync of fd that began when the journal had `bytes` bytes has ended, with err or 0. */
 void bit_journal_synced(struct bit_journal *j, uint64_t bytes, int err);
-
-/**
- * Decode the record at the start of buf. Returns its bytes, with *out (bit_msg_free); 0 if it is incomplete;
- * BIT_ECORRUPT if it is invalid. Its texts are UTF-8, repaired if they were not.
- */
-int64_t bit_journal_decode(const uint8_t *buf, size_t bytes, Bit__JournalRecord **out);
 
 #endif

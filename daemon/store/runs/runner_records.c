@@ -8,6 +8,7 @@
 #include "daemon/run/run_apply.h"
 #include "daemon/store/board/board_hparams.h"
 #include "daemon/store/board/tensorboard.h"
+#include "daemon/store/journal/journal_record.h"
 #include "daemon/store/runs/durable.h"
 #include "daemon/store/runs/hook_facts.h"
 #include "daemon/store/runs/runner.h"
@@ -45,7 +46,7 @@ static int encode_next(struct bit_runner *r, Bit__JournalRecord *record, uint8_t
 {
     record->seq = r->journal.seq + r->pending_count + 1;
     record->time_ns = bit_walltime_ns();
-    return bit_journal_encode(record, out, bytes);
+    return bit_journal_record_encode(record, out, bytes);
 }
 
 int bit_runner_try_record(struct bit_runner *r, Bit__JournalRecord *record)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "daemon/store/journal/journal_record.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
@@ -29,7 +30,7 @@ static void append(Bit__JournalRecord *record)
     size_t size = 0;
 
     record->seq = journal.seq + 1;
-    EXPECT_EQ(bit_journal_encode(record, &bytes, &size), 0);
+    EXPECT_EQ(bit_journal_record_encode(record, &bytes, &size), 0);
     EXPECT_EQ(bit_journal_append(&journal, bytes, size, false), 0);
     free(bytes);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/run/run.h"
+#include "daemon/store/journal/journal_record.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
@@ -35,7 +36,7 @@ static int append(struct bit_journal *j, uint64_t step)
     record.seq = j->seq + 1;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
     record.step = &m;
-    int err = bit_journal_encode(&record, &bytes, &size);
+    int err = bit_journal_record_encode(&record, &bytes, &size);
     if (err == 0)
         err = bit_journal_append(j, bytes, size, false);
     free(bytes);
@@ -252,7 +253,7 @@ TEST(what_is_written_can_be_read)
     size_t size = 0, count;
 
     fill_lost(&record, &m, (char *)(uintptr_t) "task 0: p\351riph failed, \xe2\x82");
-    if (!EXPECT_EQ(bit_journal_encode(&record, &bytes, &size), 0))
+    if (!EXPECT_EQ(bit_journal_record_encode(&record, &bytes, &size), 0))
         return;
     write_journal(bytes, size);
     free(bytes);
@@ -302,7 +303,7 @@ TEST(a_number_that_is_none_is_not_written)
     record.seq = 1;
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
     record.step = &m;
-    EXPECT_EQ(bit_journal_encode(&record, &bytes, &size), BIT_EMESSAGE);
+    EXPECT_EQ(bit_journal_record_encode(&record, &bytes, &size), BIT_EMESSAGE);
     EXPECT_CONTAINS(bit_fail_text(), "bit.StepReport.loss");
     EXPECT(bytes == NULL);
     free(bytes);
