@@ -10,9 +10,7 @@
  * Rows of a stage are 128 contiguous bytes, in the swizzle that TMA and wgmma share: the tile begins at a multiple of
  * 1024 bytes, and a step of 32 bytes along k is a step of 32 bytes in the address.
  */
-#include <cuda.h> /* only types; find_encoder looks up the one driver function */
-#include <cudaTypedefs.h>
-
+#include "kernels/cuda/hopper.cuh"
 #include "kernels/cuda/ternary_gemm.cuh"
 
 #define TILE_M    128
@@ -28,9 +26,6 @@
 #define BLOCKS_2  2                          /* in a cluster */
 #define ALIGNMENT 1024
 #define VECTOR    16 /* bytes: the alignment of rows and addresses that TMA needs, and the size of a store */
-
-/* A wait this long is a bug: the kernel traps instead of blocking the GPU. */
-#define PATIENCE_NS 20000000000ull
 
 struct stage {
     int8_t q[TILE_M * TILE_K], w[TILE_N * TILE_K];
@@ -52,84 +47,6 @@ struct problem {
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 
-/* ---- barriers */
-
-static __device__ __forceinline__ unsigned address_of(const void *p)
-{
-    return (unsigned)__cvta_generic_to_shared(p);
-}
-
-static __device__ __forceinline__ void barrier_init(uint64_t *barrier, unsigned arrivals)
-{
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(address_of(barrier)), "r"(arrivals) : "memory");
-}
-
-static __device__ __forceinline__ bool has_passed(unsigned barrier, unsigned parity)
-{
-    unsigned passed;
-
-    asm volatile("{\n.reg .pred p;\n"
-                 "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-                 "selp.u32 %0, 1, 0, p;\n}"
-                 : "=r"(passed)
-                 : "r"(barrier), "r"(parity)
-                 : "memory");
-    return passed;
-}
-
-static __device__ __forceinline__ uint64_t now_ns()
-{
-    uint64_t ns;
-
-    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(ns));
-    return ns;
-}
-
-/* Waits until the phase of this parity is complete. */
-static __device__ __forceinline__ void barrier_wait(uint64_t *barrier, unsigned parity)
-{
-    const unsigned at = address_of(barrier);
-
-    if (has_passed(at, parity))
-        return;
-    const uint64_t began = now_ns();
-    while (!has_passed(at, parity))
-        if (now_ns() - began > PATIENCE_NS)
-            __trap();
-}
-
-static __device__ __forceinline__ void barrier_expect(uint64_t *barrier, unsigned bytes)
-{
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(address_of(barrier)), "r"(bytes)
-                 : "memory");
-}
-
-/* Arrives at the same barrier in block `block` of the cluster. Relaxed, because there are no ordinary accesses to
- * release: the reads of the stage are complete when wgmma's wait returns. A release at cluster scope would fence all
- * memory. */
-static __device__ __forceinline__ void barrier_arrive(uint64_t *barrier, unsigned block)
-{
-    asm volatile("{\n.reg .b32 there;\n"
-                 "mapa.shared::cluster.u32 there, %0, %1;\n"
-                 "mbarrier.arrive.relaxed.cluster.shared::cluster.b64 _, [there];\n}" ::"r"(address_of(barrier)),
-                 "r"(block)
-                 : "memory");
-}
-
-/* Relaxed, too: a fence of their own publishes the barriers, and the blocks share no other data. */
-static __device__ __forceinline__ void cluster_barrier()
-{
-    asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
-
-static __device__ __forceinline__ unsigned cluster_rank()
-{
-    unsigned rank;
-
-    asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-    return rank;
-}
-
 /* ---- tiles from global memory; zeros beyond the edges */
 
 static __device__ __forceinline__ void load_tile(int8_t *to, const CUtensorMap *from, int byte, int row, uint64_t *full)
@@ -150,24 +67,9 @@ static __device__ __forceinline__ void load_tile_for_both(int8_t *to, const CUte
                  : "memory");
 }
 
-/* A thread's position in the ring. In a new barrier the phase of parity 1 counts as complete. */
-struct ring {
-    int at;
-    unsigned parity;
-
-    __device__ __forceinline__ void advance()
-    {
-        at++;
-        if (at == STAGES) {
-            at = 0;
-            parity ^= 1;
-        }
-    }
-};
-
 template <int CLUSTER>
-static __device__ __forceinline__ void load_stage(shared *s, const ring &r, const CUtensorMap *q, const CUtensorMap *w,
-                                                  int byte, int m0, int n0, unsigned rank)
+static __device__ __forceinline__ void load_stage(shared *s, const ring<STAGES> &r, const CUtensorMap *q,
+                                                  const CUtensorMap *w, int byte, int m0, int n0, unsigned rank)
 {
     stage *to = &s->stages[r.at];
 
@@ -185,7 +87,7 @@ template <int CLUSTER>
 static __device__ __forceinline__ void produce(const problem &p, shared *s, const CUtensorMap *q, const CUtensorMap *w,
                                                unsigned rank)
 {
-    ring r = {0, 0};
+    ring<STAGES> r = {0, 0};
 
     for (int64_t tile = blockIdx.x / CLUSTER; tile < p.order.count(); tile += gridDim.x / CLUSTER) {
         int m, n;
@@ -241,7 +143,8 @@ static __device__ __forceinline__ void wgmma(int (&d)[SUMS], uint64_t q, uint64_
 
 /* The sums of one tile. A stage is released when the products that read it are complete, one step after their issue. */
 template <int CLUSTER>
-static __device__ __forceinline__ void multiply_tile(const problem &p, shared *s, ring &r, int group, int (&d)[SUMS])
+static __device__ __forceinline__ void multiply_tile(const problem &p, shared *s, ring<STAGES> &r, int group,
+                                                     int (&d)[SUMS])
 {
     const unsigned lane = threadIdx.x % BIT_WARP;
     int before = 0;
@@ -407,7 +310,7 @@ static __device__ __forceinline__ void consume(const problem &p, shared *s, int 
     const int thread = threadIdx.x % GROUP;
     const int row_in_tile = group * GROUP_M + thread / BIT_WARP * 16 + thread % BIT_WARP / 4;
 
-    ring r = {0, 0};
+    ring<STAGES> r = {0, 0};
 
     for (int64_t tile = blockIdx.x / CLUSTER; tile < p.order.count(); tile += gridDim.x / CLUSTER) {
         float x_scale[2];
@@ -459,25 +362,6 @@ static __global__ void __launch_bounds__(THREADS, 1)
 }
 
 /* ---- host */
-
-static int find_encoder(PFN_cuTensorMapEncodeTiled_v12000 *out)
-{
-    static PFN_cuTensorMapEncodeTiled_v12000 encoder;
-    cudaDriverEntryPointQueryResult found;
-    void *entry = nullptr;
-
-    if (encoder == nullptr) {
-        int err = bit_gpu_try(
-            cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found));
-        if (err < 0)
-            return err;
-        if (found != cudaDriverEntryPointSuccess)
-            return bit_fail(BIT_ECUDA, "the GPU driver has no cuTensorMapEncodeTiled");
-        encoder = reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(entry);
-    }
-    *out = encoder;
-    return 0;
-}
 
 /* The tensor map of an int8 matrix that is read in boxes of box_rows rows and TILE_K bytes. */
 static int encode(CUtensorMap *map, const void *matrix, int64_t rows, int64_t k, int box_rows)
