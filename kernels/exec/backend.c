@@ -40,6 +40,7 @@ static const struct bit_backend_ops backends[] = {
             .replay = &bit_replay_ops_cuda,
             .products = &bit_product_search_ops_cuda,
             .choose_attention = bit_attention_choose_cuda,
+            .refuse_fused = bit_fused_product_refused_cuda,
         },
 #endif
 };

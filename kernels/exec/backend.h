@@ -11,6 +11,7 @@
 #include "kernels/exec/op.h"
 
 struct bit_attention_choice;
+struct bit_fused_product;
 struct bit_lane;
 struct bit_product_card;
 struct bit_product_choice;
@@ -90,6 +91,8 @@ struct bit_backend_ops {
     /* bit_attention_choose; NULL where there is nothing to choose */
     int (*choose_attention)(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
                             enum bit_dtype dtype, struct bit_attention_choice *out);
+    /* bit_fused_product_refused; NULL where nothing is fused */
+    const char *(*refuse_fused)(const struct bit_exec *exec, const struct bit_fused_product *product);
 };
 
 extern const struct bit_exec_ops bit_exec_ops_host; /* cpu/host.c: the process's own memory */
@@ -101,6 +104,7 @@ extern const struct bit_replay_ops bit_replay_ops_cuda;
 extern const struct bit_product_search_ops bit_product_search_ops_cuda;
 int bit_attention_choose_cuda(const struct bit_exec *exec, int64_t batch, int64_t time, int64_t heads, int64_t head_dim,
                               enum bit_dtype dtype, struct bit_attention_choice *out);
+const char *bit_fused_product_refused_cuda(const struct bit_exec *exec, const struct bit_fused_product *product);
 
 /** NULL if it is not in this build. */
 const struct bit_backend_ops *bit_backend_find(enum bit_backend backend);

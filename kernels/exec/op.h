@@ -28,6 +28,9 @@
     X(norm_backward, 1, 1)                                                                                             \
     X(quantise, 1, 1)                                                                                                  \
     X(matmul, 1, 1)                                                                                                    \
+    X(matmul_rope, 0, 1)                                                                                               \
+    X(matmul_swiglu, 0, 1)                                                                                             \
+    X(matmul_swiglu_backward, 0, 1)                                                                                    \
     X(bitlinear, 1, 1)                                                                                                 \
     X(bitlinear_backward_data, 1, 1)                                                                                   \
     X(rope, 1, 1)                                                                                                      \

@@ -89,6 +89,8 @@ const struct bit_exec *kc_prepare_exec(struct kc *k);
 int kc_workspace(struct kc *k, size_t bytes);
 /** Backend and threads of the call, for functions that compute a workspace's size. */
 enum bit_backend kc_backend(const struct kc *k);
+/** The exec of the call, for functions that depend on its card. */
+const struct bit_exec *kc_exec(const struct kc *k);
 int kc_threads(const struct kc *k);
 /** Run the variant, check guards and inputs, compare the outputs. 0, or -1 with the failure printed and counted. */
 int kc_call(struct kc *k, const void *args);

@@ -18,6 +18,11 @@ enum bit_backend kc_backend(const struct kc *k)
     return k->exec.backend;
 }
 
+const struct bit_exec *kc_exec(const struct kc *k)
+{
+    return &k->exec;
+}
+
 int kc_threads(const struct kc *k)
 {
     return k->exec.threads;
