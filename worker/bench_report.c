@@ -17,6 +17,9 @@ enum bit_bench_class bit_bench_class_of(const char *name)
         enum bit_bench_class class;
     } classes[] = {
         {"matmul", BIT_BENCH_GEMM},
+        {"matmul_rope", BIT_BENCH_GEMM},
+        {"matmul_swiglu", BIT_BENCH_GEMM},
+        {"matmul_swiglu_backward", BIT_BENCH_GEMM},
         {"bitlinear", BIT_BENCH_GEMM},
         {"attention", BIT_BENCH_ATTENTION},
         {"gather", BIT_BENCH_COMMUNICATION},

@@ -66,7 +66,12 @@ static int find_backend(const Bit__LaunchSpec *launch, int local, enum bit_backe
     return err;
 }
 
-static int describe(const Bit__RunSpec *spec, struct bit_worker_plan *plan, char text[BIT_WORKER_BACKEND_BYTES])
+/* For people. */
+struct texts {
+    char backend[BIT_WORKER_BACKEND_BYTES], fused[BIT_FUSION_TEXT_MAX]; /* fused: "" on a processor */
+};
+
+static int describe(const Bit__RunSpec *spec, struct bit_worker_plan *plan, struct texts *texts)
 {
     const int ranks = (int)spec->launch->ranks, local = local_ranks(spec->launch);
     const int threads = bit_resources_threads(spec->launch, local);
@@ -84,12 +89,15 @@ static int describe(const Bit__RunSpec *spec, struct bit_worker_plan *plan, char
     if (err >= 0)
         err = bit_exec_init(&exec, backend, threads, 0);
     if (err >= 0)
-        bit_format(text, BIT_WORKER_BACKEND_BYTES, "%s, %d %s", exec.description, ranks, ranks == 1 ? "rank" : "ranks");
+        bit_format(texts->backend, sizeof texts->backend, "%s, %d %s", exec.description, ranks,
+                   ranks == 1 ? "rank" : "ranks");
+    if (err >= 0 && backend == BIT_BACKEND_CUDA)
+        bit_fusion_describe(&exec, plan, texts->fused);
     bit_exec_finish(&exec);
     return err;
 }
 
-static int write_frame(const struct bit_worker_plan *plan, const Bit__RunSpec *spec, char *backend, FILE *to)
+static int write_frame(const struct bit_worker_plan *plan, const Bit__RunSpec *spec, struct texts *texts, FILE *to)
 {
     Bit__WorkerReady ready = BIT__WORKER_READY__INIT;
     Bit__PhaseState phase;
@@ -103,7 +111,8 @@ static int write_frame(const struct bit_worker_plan *plan, const Bit__RunSpec *s
     ready.parameters = (uint64_t)plan->elements;
     ready.micro_instances = (uint32_t)plan->micro_instances;
     ready.memory = &memory;
-    ready.backend = backend;
+    ready.backend = texts->backend;
+    ready.fused_products = texts->fused[0] != '\0' ? texts->fused : NULL;
     err = bit_msg_encode(BIT_MSG_WORKER_READY, 0, &ready, &frame, &bytes);
     if (err < 0)
         return err;
@@ -117,13 +126,13 @@ int bit_plan_print(const char *path, int ranks, FILE *to)
 {
     struct bit_worker_plan plan = {0};
     Bit__RunSpec *spec = NULL;
-    char backend[BIT_WORKER_BACKEND_BYTES];
+    struct texts texts = {0};
     int err = load_spec(path, ranks, &spec);
 
     if (err >= 0)
-        err = describe(spec, &plan, backend);
+        err = describe(spec, &plan, &texts);
     if (err >= 0)
-        err = write_frame(&plan, spec, backend, to);
+        err = write_frame(&plan, spec, &texts, to);
     bit_plan_finish(&plan);
     bit_msg_free(spec);
     return err;

@@ -127,8 +127,10 @@ static int choose(struct bit_worker *w)
 
     w->model->exec.deterministic = w->spec->launch->deterministic;
     w->model->exec.replays = w->spec->launch->graphs && w->backend == BIT_BACKEND_CUDA;
+    bit_fusion_choose(&w->model->exec, plan, w->model->fused);
     if (w->backend != BIT_BACKEND_CUDA)
         return 0;
+    bit_fusion_describe(&w->model->exec, plan, w->fused);
     err = bit_attention_choose(&w->model->exec, plan->micro_instances, plan->context, plan->heads, plan->head_dim,
                                plan->operands, &attention);
     if (err < 0)
@@ -275,18 +277,19 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    bit_format(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s%s, operands %s, %s%s%scheckpoints %s",
-               w->model->exec.description, w->model->exec.deterministic ? " deterministic" : "", size,
-               size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "",
-               w->choices,
-               w->model->exec.replays           ? ", graphs"
-               : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
-                                                : "",
-               products, w->plan.recompute ? "made again" : "kept",
-               w->plan.residual == BIT_BF16 ? "a 16-bit residual stream in bf16, " : "",
-               w->plan.quantizer.int8_data_gradient ? "ternary data gradients in int8, " : "",
-               w->plan.moments == BIT_BF16 ? "Adam's moments in bf16, " : "",
-               ckpt->beside ? "beside training" : "hold training up");
+    bit_format(
+        backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s%s%s%s, operands %s, %s%s%scheckpoints %s",
+        w->model->exec.description, w->model->exec.deterministic ? " deterministic" : "", size,
+        size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
+        w->model->exec.replays           ? ", graphs"
+        : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
+                                         : "",
+        products, w->fused[0] != '\0' ? ", fused products: " : "", w->fused, w->plan.recompute ? "made again" : "kept",
+        w->plan.residual == BIT_BF16 ? "a 16-bit residual stream in bf16, " : "",
+        w->plan.quantizer.int8_data_gradient ? "ternary data gradients in int8, " : "",
+        w->plan.moments == BIT_BF16 ? "Adam's moments in bf16, " : "",
+        ckpt->beside ? "beside training" : "hold training up");
     ready->backend = backend;
+    ready->fused_products = w->fused[0] != '\0' ? w->fused : NULL;
     bit_product_use_fill(w, ready);
 }

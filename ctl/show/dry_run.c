@@ -165,6 +165,8 @@ static void print_memory(FILE *f, const Bit__DryRunReply *d)
         bit_show(f, "  the linears' operands are recomputed in the backward pass\n");
     else if (m->has_recompute)
         bit_show(f, "  the linears' operands are kept for the backward pass\n");
+    if (d->fused_products != NULL)
+        bit_show(f, "  16-bit products fused with the next operator: %s\n", d->fused_products);
     if (!m->has_snapshot)
         return;
     if (m->snapshot > 0)

@@ -50,6 +50,7 @@ static void cut(char *text)
 static void record_ready(struct bit_job *job, Bit__WorkerReady *m)
 {
     cut(m->backend);
+    cut(m->fused_products);
     for (size_t i = 0; i < m->n_product; i++)
         if (m->product[i]->anew != NULL)
             bit_warn("products searched anew", "run=%s card=\"%s\" why=\"%s\"", job->runner->run.id,

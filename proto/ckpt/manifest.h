@@ -15,7 +15,7 @@
 #define BIT_MANIFEST_VERSION 2 /* version 1 lists only the three files of training state; it can still be read */
 /* The version of the arithmetic of a step. A run that resumes from a checkpoint of an older version uses the present
  * arithmetic, and reports that. The changes of each version: worker/model/arithmetic.c. */
-#define BIT_ARITHMETIC 3
+#define BIT_ARITHMETIC 4
 
 /**
  * Write MANIFEST into an open folder (fd), replacing what is there, and sync both. The caller has synced the data

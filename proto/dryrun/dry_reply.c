@@ -21,6 +21,7 @@ static void fill_memory(struct bit_dry_reply *r, const Bit__RunSpec *spec, const
     r->m.memory_available = bit_dryrun_memory_available(spec->launch);
     r->m.memory = plan->ready != NULL ? plan->ready->memory : &r->no_memory;
     r->m.micro_instances = plan->ready != NULL ? plan->ready->micro_instances : spec->batch->micro_instances;
+    r->m.fused_products = plan->ready != NULL ? plan->ready->fused_products : NULL;
     if (plan->ready == NULL)
         bit_warnings_add(&r->warnings, NULL, "memory is not known: %s", plan->text);
 }

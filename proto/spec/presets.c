@@ -101,7 +101,8 @@ static const char defaults[] =
     "checkpoint { every: 1000 keep_last: 2 keep_every: 0 codes: false }"
     "eval { instances: 32 }"
     "launch { backend: AUTO ranks: 1 threads: 0 launcher: MPIRUN max_restarts: 3 memory_gib: 0"
-    " deterministic: false graphs: true recompute: AUTO search_products: true shard_ranks: 0 }"
+    " deterministic: false graphs: true recompute: AUTO search_products: true shard_ranks: 0"
+    " fused_products: AUTO }"
     "guard { loss_sigmas: 6 norm_sigmas: 6 window: 128 settle_steps: 200 settle_band: 4 most: 3 rewind_steps: 100"
     " skip_batches: 200 straggler_ratio: 1.3 straggler_steps: 50 replica_every: 100 replica: STOP resume: WARN }";
 

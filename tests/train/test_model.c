@@ -235,6 +235,39 @@ static void compare_streams(Bit__Precision precision, double strength, double fa
         single_finish(&s[i]);
 }
 
+/* The reference's fused operators compute what the references of their parts compute. */
+static void expect_fused_same(const char *launch)
+{
+    struct single s;
+    uint32_t tokens[64];
+    char spec[512];
+
+    snprintf(spec, sizeof spec, SPEC("") " launch { %s }", launch);
+    if (!EXPECT_EQ(single_init(&s, spec, 2, BIT_BACKEND_REF), 0))
+        return;
+    const size_t bytes = (size_t)s.plan.elements * sizeof(float);
+    float *apart = malloc(bytes);
+
+    draw(&s, tokens);
+    EXPECT_EQ(single_publish(&s, BIT__PRECISION__SIXTEEN_BIT, 1), 0);
+    const double loss = step(&s, tokens);
+    memcpy(apart, s.model->grad, bytes);
+    for (int kind = 0; kind < BIT_FUSED_KINDS; kind++) {
+        EXPECT(!s.model->fused[kind]);
+        s.model->fused[kind] = true;
+        EXPECT_EQ(step(&s, tokens), loss);
+        EXPECT_MEMEQ(s.model->grad, apart, bytes);
+    }
+    free(apart);
+    single_finish(&s);
+}
+
+TEST(fused_products_have_the_bits_of_their_parts)
+{
+    expect_fused_same("recompute: NEVER");
+    expect_fused_same("recompute: ALWAYS");
+}
+
 TEST(a_stream_of_bf16_is_for_16_bit_alone)
 {
     compare_streams(BIT__PRECISION__SIXTEEN_BIT, 1, 5e-3);

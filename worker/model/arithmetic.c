@@ -31,6 +31,11 @@ static bool has_several_peers(const struct bit_worker_plan *plan)
     return plan->size > 2; /* a sum of two terms does not depend on their order */
 }
 
+static bool may_fuse(const struct bit_worker_plan *plan)
+{
+    return plan->fuses && plan->backend == BIT_BACKEND_CUDA && plan->operands == BIT_BF16;
+}
+
 /* By the arithmetic version that introduced them, ascending. */
 static const struct {
     uint32_t number;
@@ -43,6 +48,7 @@ static const struct {
     {2, searches_products, "a GPU's matrix products are by the fastest of the library's algorithms"},
     {2, stores_scores, "with launch.deterministic attention's gradient is cuDNN's where it takes the shape"},
     {3, has_several_peers, "gradients of three and more ranks are added round a ring"},
+    {4, may_fuse, "large 16-bit products on Hopper GPUs are by bitd's own kernels (launch.fused_products)"},
 };
 
 void bit_arithmetic_changes(const struct bit_worker_plan *plan, uint32_t since, char out[BIT_ARITHMETIC_TEXT_MAX])

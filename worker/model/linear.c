@@ -1,6 +1,8 @@
 #include "worker/model/linear.h"
 
 #include "kernels/matmul.h"
+#include "kernels/matmul_rope.h"
+#include "kernels/matmul_swiglu.h"
 #include "kernels/quantise.h"
 #include "kernels/swiglu.h"
 #include "kernels/swiglu_quantise.h"
@@ -114,7 +116,7 @@ static int quantise_gated(struct bit_model *model, struct bit_linear_input *in, 
     return bit_swiglu_quantise(&model->exec, &args);
 }
 
-static int gate(struct bit_model *model, struct bit_linear_input *in, int64_t rows, int64_t cols)
+static int gate(struct bit_model *model, const struct bit_linear_input *in, int64_t rows, int64_t cols)
 {
     const struct bit_swiglu_args args = {
         .rows = rows,
@@ -127,15 +129,15 @@ static int gate(struct bit_model *model, struct bit_linear_input *in, int64_t ro
     return bit_swiglu(&model->exec, &args);
 }
 
-static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const struct bit_linear_input *in,
-                         int64_t rows, void *y, enum bit_dtype y_dtype, const void *addend)
+static int product_16bit(struct bit_model *model, const struct bit_linear *linear, const void *operand, int64_t rows,
+                         void *y, enum bit_dtype y_dtype, const void *addend)
 {
     const struct bit_matmul_args args = {
         .form = BIT_MATMUL_NT,
         .m = rows,
         .n = linear->rows,
         .k = linear->cols,
-        .a = in->operand,
+        .a = operand,
         .b = bit_model_weight(model, linear->offset),
         .ab_dtype = model->plan->operands,
         .c = y,
@@ -181,7 +183,64 @@ int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_inp
         err = gate(model, in, rows, linear->cols);
     else if (in->norm != BIT_NORM_NONE)
         err = normalise(model, in, rows, linear->cols);
-    return err < 0 ? err : product_16bit(model, linear, in, rows, y, y_dtype, addend);
+    return err < 0 ? err : product_16bit(model, linear, in->operand, rows, y, y_dtype, addend);
+}
+
+/* ---- forward, fused with the next operator */
+
+bool bit_linear_fuses_rope(const struct bit_model *model, const struct bit_linear_input *in)
+{
+    return model->fused[BIT_FUSED_ROPE] && in->mode == BIT_MODE_16BIT;
+}
+
+int bit_linear_forward_rope(struct bit_model *model, int index, struct bit_linear_input *in, int64_t instances,
+                            int64_t time, const float *cos_sin, void *qkv)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    const struct bit_matmul_rope_args args = {
+        .batch = instances,
+        .time = time,
+        .heads = model->plan->heads,
+        .head_dim = model->plan->head_dim,
+        .k = linear->cols,
+        .x = in->operand,
+        .w = bit_model_weight(model, linear->offset),
+        .cos_sin = cos_sin,
+        .qkv = qkv,
+    };
+    int err = normalise(model, in, instances * time, linear->cols);
+
+    return err < 0 ? err : bit_matmul_rope(&model->exec, &args);
+}
+
+bool bit_linear_fuses_swiglu(const struct bit_model *model, const struct bit_linear_input *proj,
+                             const struct bit_linear_input *out)
+{
+    return model->fused[BIT_FUSED_SWIGLU] && proj->mode == BIT_MODE_16BIT && out->mode == BIT_MODE_16BIT;
+}
+
+int bit_linear_forward_swiglu(struct bit_model *model, int index, struct bit_linear_input *proj,
+                              struct bit_linear_input *out, int64_t rows, void *y, const void *addend)
+{
+    const struct bit_linear *linear = &model->plan->linears[index];
+    /* Operands that are not kept share memory: that of ff_proj is read while that of ff_out is written. */
+    void *operand = out->kept != NULL ? out->operand : model->arena->dinput;
+    const struct bit_matmul_swiglu_args args = {
+        .m = rows,
+        .n = linear->rows / 2,
+        .k = linear->cols,
+        .x = proj->operand,
+        .w = bit_model_weight(model, linear->offset),
+        .ug = out->x,
+        .y = operand,
+    };
+    int err = normalise(model, proj, rows, linear->cols);
+
+    if (err >= 0)
+        err = bit_matmul_swiglu(&model->exec, &args);
+    return err < 0
+               ? err
+               : product_16bit(model, &model->plan->linears[index + 1], operand, rows, y, model->arena->stream, addend);
 }
 
 /* ---- backward */
@@ -354,6 +413,25 @@ static int input_backward(struct bit_model *model, const struct bit_linear_input
     return norm_backward(model, in, rows, cols);
 }
 
+/* The gradient at the operand, and from it the gradient of up and gate, in one kernel. An operand that is not kept is
+ * recomputed before its gradient overwrites up and gate. */
+static int data_and_gate_backward(struct bit_model *model, const struct bit_linear *linear,
+                                  const struct bit_linear_input *in, int64_t rows, const void *dy)
+{
+    const struct bit_matmul_swiglu_backward_args args = {
+        .m = rows,
+        .n = linear->cols,
+        .k = linear->rows,
+        .dy = dy,
+        .w = bit_model_weight(model, linear->offset),
+        .ug = in->x,
+        .dug = in->x,
+    };
+    int err = in->kept != NULL ? 0 : gate(model, in, rows, linear->cols);
+
+    return err < 0 ? err : bit_matmul_swiglu_backward(&model->exec, &args);
+}
+
 static int weight_gradient(struct bit_model *model, const struct bit_linear *linear, const struct bit_linear_input *in,
                            int64_t rows, const void *dy)
 {
@@ -388,9 +466,14 @@ int bit_linear_backward(struct bit_model *model, int index, const struct bit_lin
                         const void *dy)
 {
     const struct bit_linear *linear = &model->plan->linears[index];
-    int err = data_gradient(model, index, rows, dy);
+    int err;
 
-    if (err >= 0)
-        err = input_backward(model, in, rows, linear->cols);
+    if (model->fused[BIT_FUSED_SWIGLU_BACKWARD] && model->arena->mode == BIT_MODE_16BIT && in->gated) {
+        err = data_and_gate_backward(model, linear, in, rows, dy);
+    } else {
+        err = data_gradient(model, index, rows, dy);
+        if (err >= 0)
+            err = input_backward(model, in, rows, linear->cols);
+    }
     return err < 0 ? err : weight_gradient(model, linear, in, rows, dy);
 }

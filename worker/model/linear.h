@@ -14,6 +14,18 @@ int bit_model_turn_codes(struct bit_model *model, int64_t begin, int64_t end);
  * overwrites unless it is kept. */
 int bit_linear_forward(struct bit_model *model, int index, struct bit_linear_input *in, int64_t rows, void *y,
                        enum bit_dtype y_dtype, const void *addend);
+/** Whether linear(norm(x)) and the rotation of its q and k run as one kernel. */
+bool bit_linear_fuses_rope(const struct bit_model *model, const struct bit_linear_input *in);
+/** Linear `index` of norm(in->x), rotated, if bit_linear_fuses_rope: qkv (instances time, 3 D). */
+int bit_linear_forward_rope(struct bit_model *model, int index, struct bit_linear_input *in, int64_t instances,
+                            int64_t time, const float *cos_sin, void *qkv);
+/** Whether ff_proj and the swiglu of its up and gate, which ff_out multiplies, run as one kernel. */
+bool bit_linear_fuses_swiglu(const struct bit_model *model, const struct bit_linear_input *proj,
+                             const struct bit_linear_input *out);
+/** Linear `index`, ff_proj, of norm(proj->x) to out->x, and linear `index` + 1, ff_out, of its swiglu plus the addend
+ * to y (rows, D), both the residual stream: bit_linear_forward of both, if bit_linear_fuses_swiglu. */
+int bit_linear_forward_swiglu(struct bit_model *model, int index, struct bit_linear_input *proj,
+                              struct bit_linear_input *out, int64_t rows, void *y, const void *addend);
 /**
  * From dy (rows, N), in the operands' type: add the weight's gradient to model->grad, and take the input's gradient
  * back through the norm. If x is the residual stream, it is added to arena->dx (and arena->dx_operand is updated); if

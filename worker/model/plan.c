@@ -414,6 +414,7 @@ int bit_plan_init(struct bit_worker_plan *plan, const Bit__RunSpec *spec, int ra
     p.backend = spec->launch->backend == BIT__BACKEND__CUDA ? BIT_BACKEND_CUDA : BIT_BACKEND_CPU;
     const bool ramps = spec->phases != NULL && spec->phases->switch_ != NULL && spec->phases->switch_->ramp_steps > 0;
     p.blends = ramps || (spec->eval != NULL && spec->eval->damage);
+    p.fuses = spec->launch->fused_products == BIT__FUSION__FUSED_PRODUCTS__AUTO;
     p.instances = spec->batch->instances;
     if (p.instances < 1 || p.instances % size != 0)
         return bit_fail(BIT_ESPEC, "%d ranks do not divide a batch of %" PRId64 " instances", size, p.instances);

@@ -81,6 +81,7 @@ struct bit_worker_plan {
     bool trains;        /* otherwise it only evaluates: no gradient, no moments, no copy for checkpoints */
     bool deterministic; /* launch.deterministic, if cuDNN may need scratch for it: attention's gradient in bf16 */
     bool recompute;     /* the backward pass recomputes the linears' operands; otherwise they are kept */
+    bool fuses;         /* launch.fused_products: AUTO */
     bool blends;        /* strengths below 1 occur: the specification has a ramp or eval.damage */
 
     /* Bytes of this rank. */

@@ -8,7 +8,7 @@
 #include "kernels/exec/exec.h"
 #include "kernels/exec/replay.h"
 #include "proto/check.h"
-#include "worker/model/plan.h"
+#include "worker/model/fusion.h"
 
 struct bit_arena; /* activations.h */
 
@@ -36,6 +36,7 @@ struct bit_model {
 
     Bit__Precision precision; /* in force: bit_model_set_phase */
     float strength;
+    bool fused[BIT_FUSED_KINDS]; /* set by bit_fusion_choose before the first pass; otherwise nothing is fused */
 
     /* If set: called when accumulate enters a part, for measuring time. */
     void (*entered)(void *arg, enum bit_model_part part);

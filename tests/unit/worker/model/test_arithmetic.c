@@ -48,6 +48,35 @@ TEST(sums_of_three_ranks_are_others_and_those_of_two_are_not)
     EXPECT_CONTAINS(text, "ring");
 }
 
+TEST(fused_products_are_told_where_there_can_be_any)
+{
+    char text[BIT_ARITHMETIC_TEXT_MAX];
+    struct bit_worker_plan plan = {.tied = 1, .backend = BIT_BACKEND_CUDA, .operands = BIT_BF16};
+
+    bit_arithmetic_changes(&plan, 3, text);
+    EXPECT_STREQ(text, "");
+    plan.fuses = true;
+    bit_arithmetic_changes(&plan, 3, text);
+    EXPECT_CONTAINS(text, "launch.fused_products");
+    plan.backend = BIT_BACKEND_CPU;
+    bit_arithmetic_changes(&plan, 3, text);
+    EXPECT_STREQ(text, "");
+}
+
+/* The longest text: every change concerns this model. */
+TEST(all_changes_fit_into_one_text)
+{
+    char text[BIT_ARITHMETIC_TEXT_MAX];
+    struct bit_worker_plan plan = {.size = 3, .backend = BIT_BACKEND_CUDA, .operands = BIT_BF16, .fuses = true};
+
+    plan.quantizer.inner_norm = BIT_NORM_LAYER;
+    bit_arithmetic_changes(&plan, 0, text);
+    EXPECT_CONTAINS(text, "launch.fused_products");
+    plan.deterministic = true;
+    bit_arithmetic_changes(&plan, 0, text);
+    EXPECT_CONTAINS(text, "launch.fused_products");
+}
+
 TEST(present_rules_are_no_change)
 {
     EXPECT_STREQ(changes(0, BIT_NORM_LAYER, BIT_ARITHMETIC), "");

@@ -342,4 +342,16 @@ TEST(the_machine_has_memory)
     EXPECT(bit_host_memory_total() < INT64_MAX);
 }
 
+TEST(products_are_fused_unless_the_specification_forbids_it)
+{
+    struct bit_worker_plan by_default, forbidden;
+
+    if (!EXPECT_EQ(plan_at(&by_default, "", 64 * GIB), 0) ||
+        !EXPECT_EQ(plan_at(&forbidden, "fused_products: NEVER", 64 * GIB), 0))
+        return;
+    EXPECT(by_default.fuses && !forbidden.fuses);
+    bit_plan_finish(&by_default);
+    bit_plan_finish(&forbidden);
+}
+
 TEST_MAIN
