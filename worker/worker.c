@@ -262,7 +262,7 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
 {
     const struct bit_product_count found = bit_product_use_count(w);
     const int size = w->comm->size;
-    char products[64] = "";
+    char products[64] = "", ranks[24] = "";
 
     if (found.products > 0)
         snprintf(products, sizeof products, ", products timed (%u of %u not the first)", found.not_first,
@@ -277,18 +277,22 @@ void bit_worker_ready(struct bit_worker *w, const struct bit_ckpt *ckpt, Bit__Wo
     ready->has_moments_digest = ready->has_ranks = true;
     ready->moments_digest = bit_optim_moments_digest(&w->optim, w->comm, w->plan.threads);
     ready->ranks = (uint32_t)size;
-    bit_format(
-        backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %d %s, %s%s%s%s%s%s%s, operands %s, %s%s%scheckpoints %s",
-        w->model->exec.description, w->model->exec.deterministic ? " deterministic" : "", size,
-        size == 1 ? "rank" : "ranks", w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
-        w->model->exec.replays           ? ", graphs"
-        : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
-                                         : "",
-        products, w->fused[0] != '\0' ? ", fused products: " : "", w->fused, w->plan.recompute ? "made again" : "kept",
-        w->plan.residual == BIT_BF16 ? "a 16-bit residual stream in bf16, " : "",
-        w->plan.quantizer.int8_data_gradient ? "ternary data gradients in int8, " : "",
-        w->plan.moments == BIT_BF16 ? "Adam's moments in bf16, " : "",
-        ckpt->beside ? "beside training" : "hold training up");
+    if (size > 1)
+        snprintf(ranks, sizeof ranks, "%d ranks, ", size);
+    bit_format(backend, BIT_WORKER_BACKEND_BYTES, "%s%s, %s%s%s%s%s%s%s%s, operands %s%s%s%s%s",
+               w->model->exec.description, w->model->exec.deterministic ? " deterministic" : "", ranks,
+               w->fabric.description, w->choices[0] != '\0' ? ", attention by " : "", w->choices,
+               w->model->exec.replays           ? ", graphs"
+               : w->backend == BIT_BACKEND_CUDA ? ", no graphs"
+                                                : "",
+               products, w->fused[0] != '\0' ? ", fused products: " : "", w->fused,
+               w->plan.recompute ? "made again" : "kept",
+               w->plan.residual == BIT_BF16 ? ", a 16-bit residual stream in bf16" : "",
+               w->plan.quantizer.int8_data_gradient ? ", ternary data gradients in int8" : "",
+               w->plan.moments == BIT_BF16 ? ", Adam's moments in bf16" : "",
+               !w->plan.trains ? ""
+               : ckpt->beside  ? ", checkpoints beside training"
+                               : ", checkpoints hold training up");
     ready->backend = backend;
     ready->fused_products = w->fused[0] != '\0' ? w->fused : NULL;
     bit_product_use_fill(w, ready);

@@ -135,7 +135,7 @@ static int end_with(struct bit_options *o, int got, int argc, char **argv, int l
     BIT_ASSERT(got == BIT_OPTIONS_END);
     if (argc - o->rest < least)
         return least == 1 && first_word(o->verb, name) ? bit_usage(o->verb, "which %s?", name)
-                                                       : bit_usage(o->verb, "something is missing");
+                                                       : bit_usage(o->verb, "an argument is missing");
     if (argc - o->rest > most)
         return bit_usage(o->verb, "'%s' is one word too many", argv[o->rest + most]);
     return -1;

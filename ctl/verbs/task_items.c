@@ -201,7 +201,7 @@ static int say_nothing_found(struct bit_cli *cli, const struct reading *r)
         snprintf(task, sizeof task, "task '%.*s' not", BIT_NAME_MAX, wish->task);
     if (wish->has_step)
         snprintf(step, sizeof step, " after step %" PRIu64, wish->step);
-    return bit_failure_print(cli, bit_fail(BIT_ENORUN, "%s: %s evaluated%s", r->run, task, step));
+    return bit_failure_print(cli, bit_fail(BIT_ESTATE, "%s: %s evaluated%s", r->run, task, step));
 }
 
 int bit_task_items_print(struct bit_cli *cli, const char *run, const struct bit_task_items_wish *wish)

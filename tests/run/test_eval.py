@@ -81,6 +81,9 @@ def it_is_followed_and_printed():
                            (("resume",), "has evaluated everything"), (("resume", "--steps", "9"), "trains nothing")):
             code, _, err = d.ctl(verb[0], made["run"], *verb[1:])
             assert code == 1 and said in err, (verb, code, err)
+        assert "checkpoints" not in status["backend"] and "WARN" not in d.ctl("log", made["run"])[1].upper(), status["backend"]
+        code, _, err = d.ctl("tasks", made["run"], "--items", "--task", "nosuch")
+        assert code == 1 and "task 'nosuch' not evaluated yet" in err, (code, err)
         for verb in ("status", "top", "doctor"):
             page = d.ctl(verb, made["run"], *(["--once"] if verb == "top" else []))[1]
             assert "0 of 0" not in page and "16-bit" not in page, (verb, page)

@@ -82,7 +82,7 @@ def items_are_what_the_score_is_of():
         newest = items(d, run)
         assert newest == {k: v for k, v in every.items() if k[0] == 8 or k[2] == "16bit"}, newest.keys()
         assert items(d, run, "--task", "yes", "--step", "6") == {k: v for k, v in every.items() if k[:2] == (6, "yes")}
-        for args, code, said in ((("--task", "none"), 102, "task 'none' not evaluated"), (("--step", "7"), 102, "no task evaluated after step 7"),
+        for args, code, said in ((("--task", "none"), 1, "task 'none' not evaluated"), (("--step", "7"), 1, "no task evaluated after step 7"),
                                  (("--csv",), 2, "lines of JSON"), (("--step", "x"), 2, "not a step"), (("--steps", "--step", "6"), 2, "one of them")):
             got = d.ctl("tasks", run, "--items", *args)
             assert got[0] == code and said in got[2] and not got[1], (args, got)

@@ -277,8 +277,8 @@ static int find_switch_step(struct bit_client *c, const struct bit_runner *r, co
     }
     if (at < earliest || at > last) {
         bit_client_refuse(c, BIT_ESTATE,
-                          "after step %" PRIu64 " is not possible: the earliest is %" PRIu64 ", the last %" PRIu64
-                          " of %" PRIu64 " steps",
+                          "a switch after step %" PRIu64 " is not possible: the earliest is %" PRIu64
+                          ", the last %" PRIu64 " of %" PRIu64 " steps",
                           at, earliest, last, last + 1);
         return BIT_ESTATE;
     }
