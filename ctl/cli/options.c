@@ -9,7 +9,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/help.h"
-#include "ctl/show/show.h"
+#include "ctl/show/fold.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
@@ -169,8 +169,8 @@ int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...)
     va_end(args);
     if (usage_in_json)
         return bit_failure_print(&cli, bit_fail(BIT_EUSAGE, "%s: %s", verb->name, text));
-    bit_show(stderr, "bitctl %s: %s\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", verb->name, text, verb->name,
-             verb->synopsis, verb->name);
+    bit_fold_show(stderr, "bitctl %s: %s\nusage: bitctl %s %s\nTry `bitctl %s --help`.\n", verb->name, text, verb->name,
+                  verb->synopsis, verb->name);
     return BIT_EXIT_USAGE;
 }
 

@@ -13,6 +13,7 @@
 #include "ctl/cli/verb.h"
 #include "ctl/client/prove.h"
 #include "ctl/client/sockets.h"
+#include "ctl/show/fold.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -194,7 +195,7 @@ static void print_note(const char *text)
     if (strcmp(told, text) == 0)
         return;
     bit_format(told, sizeof told, "%s", text);
-    bit_show(stderr, "bitctl: %s\n", text);
+    bit_fold_show(stderr, "bitctl: %s\n", text);
 }
 
 static int next_frame(struct bit_connection *c, int timeout_ms, uint16_t *type, ProtobufCMessage **msg)

@@ -100,6 +100,22 @@ void bit_fold_text(FILE *f, const char *text, int columns)
     }
 }
 
+void bit_fold_show(FILE *f, const char *fmt, ...)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *held = bit_terminal(f) ? open_memstream(&text, &bytes) : NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    bit_vshow(held != NULL ? held : f, fmt, args);
+    va_end(args);
+    if (held == NULL || fclose(held) != 0)
+        return;
+    bit_fold_text(f, text, bit_terminal_columns(f));
+    free(text);
+}
+
 /* ---- standard output */
 
 static struct {

@@ -10,6 +10,8 @@
  * indented like the line, or like the value in "name    value".
  */
 void bit_fold_text(FILE *f, const char *text, int columns);
+/** bit_show; if f is a terminal, folded like that to its width. */
+void bit_fold_show(FILE *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Cut every line of a text to `columns` characters, and the text to `rows` lines; the last has no newline. */
 void bit_fold_cut(FILE *f, const char *text, int columns, int rows);
 /** Print words in lines of `columns` columns, indented by `indent`; the first line continues at column `at`. */

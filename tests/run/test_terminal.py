@@ -204,6 +204,21 @@ def help_fits_a_terminal():
                 assert not long, f"at {columns} columns: {long}"
 
 
+def mistakes_are_folded():
+    """Between words, as wide as the terminal; in a pipe a message is one line."""
+    with fixture.Daemon() as d:
+        mistakes = [f"{d.bitctl} {line} --socket {d.socket}" for line in (
+            "eval some-run --precision 1.58", "submit", "status a-run-that-nobody-has-submitted-yet", "plot r1 --y accuracy",
+            "prune --older-than yesterday", "ps --where state=trainning")]
+        for columns in (80, 60):
+            with Terminal(d, columns, 24, f"{{ {'; '.join(mistakes)}; }} 2>&1 || true") as t:
+                t.until("^EXIT 0", history=True)
+                t.check_unwrapped()
+        for line in mistakes:
+            err = subprocess.run(line, shell=True, capture_output=True, text=True).stderr.splitlines()
+            assert len(err) in (1, 3) and err[0].startswith("bitctl"), err
+
+
 def ten_thousand_steps_are_as_many_lines_as_events():
     with fixture.Daemon(f"worker = {FAKE_WORKER}\nmpirun = {FAKE_MPIRUN}\n") as d:
         spec = d.spec(steps=10000, at_step=5000, every=2500)
@@ -218,4 +233,4 @@ def ten_thousand_steps_are_as_many_lines_as_events():
 
 
 fixture.main([top_fits_every_screen, top_leaves_its_last_page_and_the_runs_exit_code, following_prints_a_line_an_event, top_shows_all_runs,
-              top_waits_for_a_bitd_that_went_away, nothing_wraps, help_fits_a_terminal, ten_thousand_steps_are_as_many_lines_as_events])
+              top_waits_for_a_bitd_that_went_away, nothing_wraps, help_fits_a_terminal, mistakes_are_folded, ten_thousand_steps_are_as_many_lines_as_events])
