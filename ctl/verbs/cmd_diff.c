@@ -79,6 +79,9 @@ static int fetch(struct bit_cli *cli, struct side *s)
     s->ask.run = s->status->run;
     s->ask.has_steps = s->ask.steps = true;
     code = bit_reply_stream(cli, false, ask, take, s);
+    if (code == 0 && s->err == 0 && s->steps.wanted > s->steps.attempt)
+        s->err = bit_fail(BIT_ESTATE, "%s has no attempt %u: there %s %u", s->status->run, s->steps.wanted,
+                          s->steps.attempt == 1 ? "was" : "were", s->steps.attempt);
     if (code == 0 && s->err == 0 && s->status->spec != NULL) {
         s->err = bit_diff_take_back(s->status->spec, s->status->change, s->status->n_change, s->steps.until);
         s->changes = (size_t)BIT_MAX(s->err, 0);

@@ -66,6 +66,8 @@ def other_ranks_after_a_pause():
         settings, said = diff(d, f"{run}#1", f"{run}#2")
         assert settings == {"launch.ranks": ("2", "1")}, "each attempt with the ranks that it had"
         assert said["a_change"] == [] and len(said["b_change"]) == 1, said
+        code, _, err = d.ctl("diff", f"{run}#9", run)
+        assert code == 1 and err == f"bitctl: {run} has no attempt 9: there were 2\n", (code, err)
         settings, _ = diff(d, run, run)
         assert settings == {"launch.ranks": ("1", "1")}, "they were others under way"
 
