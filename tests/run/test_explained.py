@@ -179,7 +179,7 @@ def show_needs_no_daemon_and_names_what_is_wrong():
         run = trained(d, "shown", steps=4, at_step=2, ramp=0, every=0)
         path = folder(d, run, 4)
         again = shown(d, run)
-        for args, code, said in (((f"{run}@3",), 102, "has no checkpoint after step 3"), ((f"{run}@x",), 2, "'x' is no step"), (("none",), 102, "no run 'none'"),
+        for args, code, said in (((f"{run}@3",), 1, "has no checkpoint of step 3; it has those of steps 2, 4"), ((f"{run}@x",), 2, "'x' is no step"), (("none",), 102, "no run 'none'"),
                                  ((f"{d.dir}/nothing",), 1, "No such file"), ((d.dir,), 65, "has no MANIFEST"),
                                  ((os.path.join(path, "model.safetensors"),), 65, "is a file")):
             got = d.ctl("ckpt", "show", *args)
