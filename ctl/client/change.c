@@ -13,14 +13,19 @@
 #include "proto/err.h"
 #include "proto/format.h"
 
-/* Prints what bitd did: "r7: paused at step 412 (event 431)"; the step is added only if the text has none. */
-static int send_change(struct bit_cli *cli, uint16_t type, const void *request)
+/*
+ * Prints what bitd did: "r7: paused at step 412 (event 431)"; the step is added only if the text has none. found: NULL,
+ * or where the run's id goes.
+ */
+static int send_change(struct bit_cli *cli, uint16_t type, const void *request, char found[BIT_RUN_ID_MAX])
 {
     Bit__DoneReply *done = NULL;
     int code = bit_connection_ask(cli, type, request, BIT_MSG_DONE_REPLY, &done);
 
     if (code)
         return code;
+    if (found != NULL)
+        bit_format(found, BIT_RUN_ID_MAX, "%s", done->run);
     if (cli->json) {
         bit_print_json(done);
     } else if (!cli->quiet) {
@@ -62,13 +67,18 @@ static void set_text(void *request, const char *name, char *text)
     *at = text;
 }
 
-int bit_change_send(struct bit_cli *cli, uint16_t type, void *request)
+int bit_change_send_found(struct bit_cli *cli, uint16_t type, void *request, char found[BIT_RUN_ID_MAX])
 {
     char id[40];
 
     bit_request_id(id);
     set_text(request, "request_id", id);
-    return send_change(cli, type, request);
+    return send_change(cli, type, request, found);
+}
+
+int bit_change_send(struct bit_cli *cli, uint16_t type, void *request)
+{
+    return bit_change_send_found(cli, type, request, NULL);
 }
 
 /* ---- several runs */
@@ -173,7 +183,7 @@ int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16
         set_text(request, "request_id", all[i].id);
         code = all[i].code       ? all[i].code
                : all[i].is_sweep ? change_sweep(o->cli, type, request, all[i].sweep)
-                                 : send_change(o->cli, type, request);
+                                 : send_change(o->cli, type, request, NULL);
         first = first ? first : code;
     }
     free(all);

@@ -4,6 +4,7 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
+#include "proto/limits.h"
 
 /* The help of --no-wait, for the verbs that have it. */
 #define BIT_NO_WAIT_HELP "Return once bitd has accepted the request, without waiting until it is done."
@@ -25,6 +26,11 @@ extern const struct bit_option bit_change_options[];
  * Returns     the exit code
  */
 int bit_change_send(struct bit_cli *cli, uint16_t type, void *request);
+/**
+ * The same; found gets the id of the run that was changed, if it was. A verb that sends several requests sends the
+ * others with it, because a name or @last may mean another run by then.
+ */
+int bit_change_send_found(struct bit_cli *cli, uint16_t type, void *request, char found[BIT_RUN_ID_MAX]);
 
 /**
  * The end of a verb that does the same to each RUN: after the last option at least one word must follow. All runs are

@@ -19,6 +19,7 @@
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
+#include "proto/format.h"
 #include "proto/limits.h"
 
 static const struct bit_option options[] = {
@@ -222,26 +223,28 @@ static int show(struct bit_cli *cli, const char *what)
     return bit_ckpt_show_of_run(cli, run, has_step ? &step : NULL);
 }
 
-static int change(struct bit_cli *cli, const char *how, const char *run, uint64_t step, bool force)
+/* run becomes the id of the run that was changed. */
+static int change(struct bit_cli *cli, const char *how, char *run, uint64_t step, bool force)
 {
     Bit__CheckpointPinRequest pin = BIT__CHECKPOINT_PIN_REQUEST__INIT;
     Bit__CheckpointRemoveRequest remove = BIT__CHECKPOINT_REMOVE_REQUEST__INIT;
 
     if (strcmp(how, "rm") == 0) {
-        remove.run = bit_lend(run);
+        remove.run = run;
         remove.step = step;
         remove.has_force = remove.force = force;
-        return bit_change_send(cli, BIT_MSG_CHECKPOINT_REMOVE_REQUEST, &remove);
+        return bit_change_send_found(cli, BIT_MSG_CHECKPOINT_REMOVE_REQUEST, &remove, run);
     }
-    pin.run = bit_lend(run);
+    pin.run = run;
     pin.step = step;
     pin.has_unpin = pin.unpin = strcmp(how, "unpin") == 0;
-    return bit_change_send(cli, BIT_MSG_CHECKPOINT_PIN_REQUEST, &pin);
+    return bit_change_send_found(cli, BIT_MSG_CHECKPOINT_PIN_REQUEST, &pin, run);
 }
 
 /* words: RUN STEP... All steps are parsed before the first checkpoint is changed. */
 static int change_all(struct bit_cli *cli, const char *how, int count, char **words, bool force)
 {
+    char run[BIT_NAME_MAX + BIT_RUN_ID_MAX];
     uint64_t step;
     int first = 0;
 
@@ -250,9 +253,10 @@ static int change_all(struct bit_cli *cli, const char *how, int count, char **wo
     for (int i = 1; i < count; i++)
         if (!parse_step(words[i], &step))
             return bit_usage(&bit_cmd_ckpt, "'%s' is no step: 2000 or step-00002000", words[i]);
+    bit_format(run, sizeof run, "%s", words[0]);
     for (int i = 1; i < count; i++) {
         parse_step(words[i], &step);
-        int code = change(cli, how, words[0], step, force);
+        int code = change(cli, how, run, step, force);
         first = first ? first : code;
     }
     return first;

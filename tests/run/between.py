@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 STATUS_REQUEST, EVENTS_REQUEST, LOG_REQUEST, WAIT_REQUEST = 52, 53, 54, 55  # proto/wire/msg.h
-CANCEL_REQUEST, CHECKPOINT_LIST_REQUEST = 59, 61
+CANCEL_REQUEST, CHECKPOINT_LIST_REQUEST, CHECKPOINT_PIN_REQUEST = 59, 61, 70
 HEADER = 28  # proto/wire/frame.h; the type is at 4
 
 

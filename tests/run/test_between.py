@@ -102,6 +102,16 @@ def wait_finds_its_runs_when_it_begins():
         assert code == 102 and out.startswith(runs[0]) and "no run 'nobody'" in err, (code, out, err)
 
 
+def all_steps_are_of_one_run():
+    with fixture.Daemon() as d:
+        first = d.submit(d.spec(name="a", steps=6, at_step=5, every=2))
+        d.finish(first)
+        code, out, err, _ = between.ctl(d, between.CHECKPOINT_PIN_REQUEST,
+                                        lambda n: n == 1 and d.finish(d.submit(d.spec(name="b", steps=6, at_step=5, every=2))),
+                                        "ckpt", "pin", "@last", "4", "6")
+        assert code == 0 and [line.split(":")[0] for line in out.splitlines()] == [first, first], (code, out, err)
+
+
 def top_keeps_to_its_run():
     with fixture.Daemon("slots = 1\n", hold=(50,)) as d:
         run = d.submit(d.spec(name="a", steps=100000, at_step=90000))
@@ -138,5 +148,5 @@ def what_follows_a_run_keeps_to_it_after_a_restart():
 
 
 fixture.main([the_newest_checkpoint_was_replaced, a_step_that_was_named_is_not_replaced, it_gives_up_when_each_is_replaced,
-              each_run_of_several_is_found_once, wait_finds_its_runs_when_it_begins, top_keeps_to_its_run,
+              each_run_of_several_is_found_once, wait_finds_its_runs_when_it_begins, all_steps_are_of_one_run, top_keeps_to_its_run,
               what_follows_a_run_keeps_to_it_after_a_restart])
