@@ -10,8 +10,8 @@ MEMORY_GIB = {"16bit": 47, "ternary": 45}  # PyTorch's at micro-batch 8, with it
 OPTIMIZER_MS = 20
 SMALL = ["--set", "launch.backend=CPU", "--set", "model.context=64", "--set", "model.layers=2", "--set", "model.vocab=1024", "--set", "model.vocab_padded=1024"]
 # Options, each compared with the same configuration without it: (phase, micro-batch, setting).
-OPTIONS = (("16bit", 24, "model.residual=BF16"), ("16bit", 16, "model.residual=BF16"), ("ternary", 16, "quantizer.data_gradient=INT8"), ("16bit", 16, "optimizer.moments=BF16"),
-           ("16bit", 8, "launch.deterministic=true"))
+OPTIONS = (("16bit", 24, "model.residual=BF16"), ("16bit", 16, "model.residual=BF16"), ("ternary", 16, "quantizer.data_gradient=INT8"),
+           ("16bit", 16, "optimizer.moments=BF16"), ("16bit", 8, "launch.deterministic=true"), ("16bit", 16, "launch.fused_products=NEVER"))
 
 
 def steps_of(micro):
