@@ -147,6 +147,71 @@ def what_follows_a_run_keeps_to_it_after_a_restart():
             assert verb != "log" or set(re.findall(r" run=(r\d+)", out)) <= {run}, (verb, out)
 
 
+def lost(d, request, other, *args):
+    """bitctl ARGS, whose first answer is lost: bitd was killed after the change, and other() ran before bitctl asked the next one."""
+    def act(n):
+        if n > 1:
+            return None
+        d.kill()
+        d.start()
+        other()
+        return between.LOSE
+
+    code, out, err, count = between.ctl(d, request, act, *args)
+    assert code == 0 and count == 2, (args, code, count, out, err)
+    return out
+
+
+def a_change_that_is_sent_again_is_that_of_its_run():
+    """A second run of the name, or a newer one, is there when bitctl sends the request for the second time."""
+    with fixture.Daemon("slots = 1\n", hold=(2,)) as d:
+        spec = {}
+
+        def paused(name):
+            spec.setdefault(name, d.spec(name=name))
+            return d.submit(spec[name], "--paused")
+
+        for verb, request, words in (("tag", between.TAG_REQUEST, ("{}", "good")),
+                                     ("set", between.PRIORITY_REQUEST, ("{}", "priority=-3")),
+                                     ("set", between.CHANGE_REQUEST, ("{}", "schedule.peak_lr=1e-3")),
+                                     ("switch", between.SWITCH_REQUEST, ("{}", "--at", "7")),
+                                     ("cancel", between.CANCEL_REQUEST, ("{}",)),
+                                     ("cancel", between.CANCEL_REQUEST, ("{}", "--no-wait")),
+                                     ("resume", between.RESUME_REQUEST, ("{}", "--no-wait")),
+                                     ("pause", between.PAUSE_REQUEST, ("{}", "--no-wait"))):
+            for word in ("name", "@last"):
+                name = f"{verb}-{request}-{len(words)}-{word[-4:]}"
+                first, newer = paused(name), []
+                if verb == "pause":
+                    d.ctl("resume", first, "--no-wait", check=True)
+                asked = [w.format(name if word == "name" else word) for w in words]
+                out = lost(d, request, lambda: newer.append(paused(name)), verb, *asked)
+                assert out.startswith(f"{first}: "), (verb, word, first, out)
+                assert d.status(newer[0])["state"].upper() == "PAUSED", (verb, word, d.status(newer[0]))
+                if verb in ("resume", "pause"):
+                    d.ctl("cancel", first, "--now", check=True)
+
+
+def a_request_about_a_checkpoint_that_is_sent_again_is_that_of_its_run():
+    with fixture.Daemon() as d:
+        first = d.submit(d.spec(name="a", steps=6, at_step=5, every=2))
+        d.finish(first)
+
+        def other():
+            d.submit(d.spec(name="a", steps=100, at_step=50), "--paused")
+
+        out = lost(d, between.FORK_REQUEST, other, "fork", "@last", "--from", "4", "--paused", "--name", "f", "-q")
+        assert out.split() == ["r2"] and [e for e in d.ids() if d.status(e)["name"] == "f"] == ["r2"], (out, d.ids())
+        for verb in ("pin", "unpin", "rm"):
+            request = between.CHECKPOINT_REMOVE_REQUEST if verb == "rm" else between.CHECKPOINT_PIN_REQUEST
+            name = f"of-{verb}"
+            last = d.submit(d.spec(name=name, steps=6, at_step=5, every=2))
+            d.finish(last)
+            out = lost(d, request, other, "ckpt", verb, "@last", "4")
+            assert out.startswith(f"{last}: "), (verb, last, out)
+
+
 fixture.main([the_newest_checkpoint_was_replaced, a_step_that_was_named_is_not_replaced, it_gives_up_when_each_is_replaced,
               each_run_of_several_is_found_once, wait_finds_its_runs_when_it_begins, all_steps_are_of_one_run, top_keeps_to_its_run,
-              what_follows_a_run_keeps_to_it_after_a_restart])
+              what_follows_a_run_keeps_to_it_after_a_restart, a_change_that_is_sent_again_is_that_of_its_run,
+              a_request_about_a_checkpoint_that_is_sent_again_is_that_of_its_run])

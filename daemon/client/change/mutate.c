@@ -26,7 +26,7 @@ struct bit_runner *bit_mutate_begin(struct bit_client *c, const char *which, con
         bit_client_refuse(c, BIT_EMESSAGE, "a request id has 1 to %d bytes", BIT_REQUEST_ID_MAX);
         return NULL;
     }
-    struct bit_runner *r = bit_run_names_asked(c, which, BIT_RUN_CHANGE);
+    struct bit_runner *r = bit_run_names_to_change(c, which, request_id);
     if (r != NULL && r->corrupt) {
         bit_client_refuse(c, BIT_ECORRUPT, "%s", r->run.reason);
         return NULL;

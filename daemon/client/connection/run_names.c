@@ -208,19 +208,49 @@ static int check_there(const struct bit_runner *r)
     return 0;
 }
 
+/* The run that this request changed, among those that `which` can mean. NULL if none. */
+static struct bit_runner *find_changed(const struct bit_runs *runs, const char *which, uint32_t uid,
+                                       const char *request_id)
+{
+    const bool last = strcmp(which, "@last") == 0;
+
+    for (size_t i = runs->count; i-- > 0;) {
+        struct bit_runner *r = runs->runner[i];
+        const char *name = r->run.spec->name;
+        const bool meant = last ? r->run.uid == uid : name != NULL && strcmp(name, which) == 0;
+        if (meant && bit_run_find_applied(&r->run, request_id) != NULL)
+            return r;
+    }
+    return NULL;
+}
+
+static struct bit_runner *refuse_unless_there(struct bit_client *c, struct bit_runner *r)
+{
+    int err = check_there(r);
+
+    if (err < 0)
+        bit_client_refuse(c, err, "%s", bit_fail_text());
+    return err < 0 ? NULL : r;
+}
+
 struct bit_runner *bit_run_names_asked(struct bit_client *c, const char *which, enum bit_run_use use)
 {
     struct bit_runner *r = NULL;
     char note[BIT_RUN_NOTE_MAX];
     int err = bit_run_names_find(c->all->runs, which, c->peer.uid, use, &r, note);
 
-    if (err == 0)
-        err = check_there(r);
-    if (err < 0) {
+    if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
-        return NULL;
-    }
-    if (note[0] != '\0')
+    r = err < 0 ? NULL : refuse_unless_there(c, r);
+    if (r != NULL && note[0] != '\0')
         bit_client_note(c, note);
     return r;
+}
+
+struct bit_runner *bit_run_names_to_change(struct bit_client *c, const char *which, const char *request_id)
+{
+    const struct bit_runs *runs = c->all->runs;
+    struct bit_runner *r = find_id(runs, which) ? NULL : find_changed(runs, which, c->peer.uid, request_id);
+
+    return r != NULL ? refuse_unless_there(c, r) : bit_run_names_asked(c, which, BIT_RUN_CHANGE);
 }

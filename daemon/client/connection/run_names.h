@@ -31,6 +31,11 @@ int bit_run_names_find(const struct bit_runs *runs, const char *which, uint32_t 
  * run's folder was removed by hand.
  */
 struct bit_runner *bit_run_names_asked(struct bit_client *c, const char *which, enum bit_run_use use);
+/**
+ * As bit_run_names_asked for a change, but a request that bitd has applied means the run that it changed, whatever its
+ * name or "@last" means now. An id means its own run always.
+ */
+struct bit_runner *bit_run_names_to_change(struct bit_client *c, const char *which, const char *request_id);
 /** Whether the folder of a run without a job is missing: somebody removed it by hand. */
 bool bit_run_names_is_gone(const struct bit_runner *r);
 

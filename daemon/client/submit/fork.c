@@ -213,7 +213,19 @@ static void hand_on(struct bit_client *c, const struct asked *a)
     bit_submit_fork(c, &m, origin, &a->changes->notes);
 }
 
-void bit_fork_asked(struct bit_client *c, const Bit__ForkRequest *m)
+/* A request that has made its run is answered for that run, whatever its parent's name means now. */
+static bool answer_known(struct bit_client *c, const Bit__ForkRequest *m)
+{
+    Bit__SubmitRequest known = BIT__SUBMIT_REQUEST__INIT;
+
+    known.request_id = m->request_id;
+    if (is_set(m->has_dry_run, m->dry_run) || bit_runs_find_request(c->all->runs, m->request_id) == NULL)
+        return false;
+    bit_submit_fork(c, &known, NULL, NULL);
+    return true;
+}
+
+static void fork_parent(struct bit_client *c, const Bit__ForkRequest *m)
 {
     struct asked a = {.m = m, .parent = bit_run_names_asked(c, m->run, BIT_RUN_READ)};
 
@@ -238,4 +250,10 @@ void bit_fork_asked(struct bit_client *c, const Bit__ForkRequest *m)
     free(a.problems);
     bit_msg_free(a.was);
     bit_msg_free(a.is);
+}
+
+void bit_fork_asked(struct bit_client *c, const Bit__ForkRequest *m)
+{
+    if (!answer_known(c, m))
+        fork_parent(c, m);
 }
