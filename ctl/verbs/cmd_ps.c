@@ -10,6 +10,7 @@
 #include "ctl/show/sweep_table.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
+#include "proto/err.h"
 
 #define WHERE_MAX 16
 
@@ -31,7 +32,8 @@ static void print_reasons(const Bit__ListReply *list)
     for (size_t i = 0; i < list->n_run; i++) {
         const Bit__RunStatus *s = list->run[i];
         const bool waits = s->state == BIT__RUN_STATE__RESTARTING || s->state == BIT__RUN_STATE__BLOCKED;
-        if (!waits || s->reason == NULL || *s->reason == '\0')
+        const bool damaged = s->state == BIT__RUN_STATE__FAILED && s->exit_code == BIT_EXIT_CORRUPT;
+        if (!(waits || damaged) || s->reason == NULL || *s->reason == '\0')
             continue;
         if (first) {
             putchar('\n');
@@ -134,13 +136,14 @@ const struct bit_cli_verb bit_cmd_ps = {
     .summary = "list runs, or sweeps",
     .synopsis = "[--all] [--where=KEY=VALUE]... | --sweeps [--all]",
     .description =
-        "Lists the runs that are queued, training, paused or otherwise under way; with --all also the ended ones.\n"
+        "Lists the runs that are queued, training, paused or otherwise under way, and those whose journal or\n"
+        "specification is damaged; with --all also the ended ones.\n"
         "--where state=training, tag=paper, name=keep, or any field, as schedule.peak_lr=3e-4; if repeated, all\n"
         "must hold. A final state lists ended runs, too.\n"
         "BRANCH: the sweep of a run, and the fields in which it differs from the sweep's other runs.\n"
         "--sweeps lists the sweeps themselves: how many runs have completed, how many steps are done, and how many\n"
         "sharing saves. --where sweep=s1 lists the runs of one.\n"
-        "Below the table: why runs are blocked or restarting, and when they are tried again.\n"
+        "Below the table: why runs are blocked or restarting, and when they are tried again; what is damaged.\n"
         "With --json one object a line, each as `bitctl status` prints it; with -q the ids alone.",
     .options = options,
     .quiet = "Print the ids alone, one a line.",

@@ -425,10 +425,10 @@ TEST(the_next_try_is_said)
     fix_finish(&f);
 }
 
-/* A damaged or missing spec.pb: bitd leaves the run out and logs it; other runs are unaffected. */
+/* A damaged spec.pb: the run has failed, with the file as its reason; other runs are unaffected. */
 TEST(a_damaged_specification_hurts_one_run)
 {
-    char run[32], path[256], text[256];
+    char run[32], path[256];
 
     fix_init(&f);
     if (!fix_start(&f))
@@ -442,9 +442,13 @@ TEST(a_damaged_specification_hurts_one_run)
     close(fd);
     if (!fix_start(&f))
         return;
-    Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
-    m.run = bit_lend("r1");
-    EXPECT_EQ(fix_refused(&f, BIT_MSG_STATUS_REQUEST, &m, text, sizeof text), BIT_EXIT_NOT_FOUND);
+    Bit__RunStatus *status = fix_status(&f, "r1");
+    if (status != NULL) {
+        EXPECT_EQ(status->state, BIT__RUN_STATE__FAILED);
+        EXPECT_EQ(status->exit_code, BIT_EXIT_CORRUPT);
+        EXPECT_CONTAINS(status->reason, "spec.pb");
+    }
+    bit_msg_free(status);
     fix_submit(&f, NULL, run);
     EXPECT_STREQ(run, "r3");
     EXPECT_EQ(fix_wait_end(&f, run, NULL), 0);

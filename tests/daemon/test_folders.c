@@ -150,7 +150,7 @@ TEST(what_a_killed_submission_left_is_removed_and_said_once)
     fix_finish(&f);
 }
 
-/* spec.pb is lost, but the run was launched or its submission answered: bitd leaves the folder to the user. */
+/* spec.pb is lost, but the run was launched or its submission answered: bitd lists it as damaged and keeps it. */
 TEST(a_run_that_was_launched_is_never_removed)
 {
     char run[32], path[256];
@@ -173,7 +173,7 @@ TEST(a_run_that_was_launched_is_never_removed)
         char name[8];
         snprintf(name, sizeof name, "r%d", i);
         EXPECT(is_there(name));
-        EXPECT_EQ(count_lines("run not loaded", name, "spec.pb"), 1);
+        EXPECT_EQ(count_lines("specification damaged", name, "spec.pb"), 1);
     }
     fix_finish(&f);
 }

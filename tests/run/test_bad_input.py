@@ -352,6 +352,42 @@ def a_damaged_journal_is_named():
         assert code == 0 and "1970" not in out and journal[1] in out, out
 
 
+def a_damaged_specification_is_named():
+    """The run is listed until it is removed or its file is put back; what needs its specification is refused, and names the file."""
+    with fixture.Daemon() as d:
+        runs = [d.submit(d.spec(name=name, steps=6, at_step=5)) for name in ("a", "b", "c")]
+        for run in runs:
+            d.finish(run)
+        files = [os.path.join(d.state, "runs", run, "spec.pb") for run in runs]
+        d.kill()
+        with open(files[0], "rb") as f:
+            was = f.read()
+        with open(files[0], "wb") as f:
+            f.write(b"garbage")
+        os.truncate(files[1], 0)
+        os.unlink(files[2])
+        d.start()
+        assert d.ctl("ps", "-q", check=True)[1].split() == runs
+        page = d.ctl("ps", check=True)[1]
+        for run, file in zip(runs, files):
+            assert re.sub(r"\s", "", file) in re.sub(r"\s", "", page), (run, page)
+            status = d.status(run)
+            assert status["state"] == "failed" and file in status["reason"] and f"bitctl rm {run}" in status["reason"], status
+            for code, words in ((65, ("show", run)), (65, ("resume", run)), (65, ("set", run, "peak_lr=1e-3")), (65, ("fork", run, "--from", "6")),
+                                (1, ("doctor", run))):
+                got, out, err = d.ctl(*words)
+                assert got == code and file in out + err, (words, got, out, err)
+            assert "spec.txtpb" in d.ctl("doctor", run)[1]
+            assert "completed" in d.ctl("events", run, "--json")[1].lower()
+            assert d.ctl("export", run, "--to", "hf", "-o", os.path.join(d.dir, f"model-{run}"))[0] == 0
+        assert d.ctl("rm", runs[1], check=True)[0] == 0 and not os.path.exists(os.path.dirname(files[1]))
+        d.kill()
+        with open(files[0], "wb") as f:
+            f.write(was)
+        d.start()
+        assert d.status(runs[0])["state"] == "completed" and d.ctl("ps", "-q", check=True)[1].split() == runs[2:]
+
+
 def the_nearest_name_is_suggested():
     """Wherever a user types one name of a known list. Each line: what is typed, what is suggested."""
     with fixture.Daemon(hold=(6,)) as d:
@@ -392,7 +428,7 @@ def bare(d, *args):
     return p.returncode, p.stdout, p.stderr
 
 
-fixture.main([bitd_names_what_it_cannot_use, a_damaged_journal_is_named, files_that_are_no_specification, a_step_that_is_no_number, a_suspended_bitd_is_named, the_nearest_name_is_suggested, a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
+fixture.main([bitd_names_what_it_cannot_use, a_damaged_journal_is_named, a_damaged_specification_is_named, files_that_are_no_specification, a_step_that_is_no_number, a_suspended_bitd_is_named, the_nearest_name_is_suggested, a_specification_through_a_pipe, files_that_hold_no_tokens, a_dry_run_warns,
               a_spec_with_several_mistakes, an_unknown_preset, cross_field_rules,
               what_this_build_cannot_do_is_refused, token_files, an_id_beyond_the_vocabulary,
               a_file_truncated_under_the_run, a_model_that_does_not_fit, a_socket_in_use_and_a_second_daemon, no_daemon,

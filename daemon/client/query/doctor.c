@@ -49,7 +49,8 @@ static const char *advise_resume(const struct bit_doctor_facts *f, struct bit_do
     const char *causes = f->state == BIT__RUN_STATE__FAILED ? "; bitctl events and bitctl log have what led to it" : "";
 
     if (f->damaged)
-        return "only a backup of its journal can restore it";
+        return f->spec_lost ? "its settings are in spec.txtpb of the same folder, as text"
+                            : "only a backup of its journal can restore it";
     bit_format(d->resume, sizeof d->resume, "`bitctl resume %s` goes on from %s%s", f->run->id,
                newest ? newest->name : "the beginning", causes);
     return d->resume;
@@ -294,6 +295,7 @@ static int send_reply(struct bit_client *c, struct bit_runner *r, struct bit_sta
                                  .state = status->message.state,
                                  .reason = status->message.reason ? status->message.reason : "",
                                  .damaged = r->corrupt,
+                                 .spec_lost = r->spec_lost,
                                  .report_s = -1,
                                  .watchdog_s = -1};
     int err = 0;

@@ -16,7 +16,8 @@ struct bit_doctor_facts {
     const struct bit_run *run;
     Bit__RunState state; /* of bit_status_state */
     const char *reason;
-    bool damaged; /* the journal is damaged: the run cannot be resumed */
+    bool damaged;   /* the journal or spec.pb is damaged: the run cannot be resumed */
+    bool spec_lost; /* damaged, and it is spec.pb */
     double report_s, watchdog_s;
     struct {
         uint32_t rank;

@@ -31,8 +31,11 @@ void bit_query_status(struct bit_client *c, const Bit__StatusRequest *m)
 
     if (r == NULL)
         return;
+    const bool spec = m->has_spec && m->spec;
     int err = bit_status_init_whole(&status, r, m->has_points ? m->points : 0);
-    if (err == 0 && m->has_spec && m->spec)
+    if (err == 0 && spec && r->spec_lost)
+        err = bit_fail(BIT_ECORRUPT, "%s", r->run.reason);
+    if (err == 0 && spec)
         err = bit_status_add_spec(&status, &r->run);
     if (err < 0) {
         bit_client_refuse(c, err, "%s", bit_fail_text());
@@ -51,6 +54,12 @@ static bool may_list(const struct bit_runner *r)
     return !r->removing && !bit_run_names_is_gone(r);
 }
 
+/* What `ps` lists without --all. A damaged run is listed until somebody removes it, because it did not end. */
+static bool goes_on(const struct bit_runner *r)
+{
+    return r->corrupt || !bit_run_ended(&r->run);
+}
+
 /* Selects at most the newest LIST_MAX runs, oldest first, because an answer is one frame. */
 static size_t select_runs(const struct bit_runs *runs, const Bit__ListRequest *m, struct bit_runner **out)
 {
@@ -58,8 +67,7 @@ static size_t select_runs(const struct bit_runs *runs, const Bit__ListRequest *m
     size_t count = 0;
 
     for (size_t i = runs->count; i-- > 0 && count < LIST_MAX;)
-        if ((all || !bit_run_ended(&runs->runner[i]->run)) && may_list(runs->runner[i]) &&
-            bit_run_filter_holds(m, runs->runner[i]))
+        if ((all || goes_on(runs->runner[i])) && may_list(runs->runner[i]) && bit_run_filter_holds(m, runs->runner[i]))
             out[count++] = runs->runner[i];
     for (size_t i = 0; i < count / 2; i++) {
         struct bit_runner *swapped = out[i];

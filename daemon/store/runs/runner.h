@@ -37,7 +37,8 @@ struct bit_runner {
     struct bit_journal journal;
     struct bit_job *job;                 /* NULL unless the run holds a slot */
     struct bit_tensorboard *tensorboard; /* TensorBoard scalars of this launch, or NULL */
-    bool corrupt;                        /* the journal is damaged: nothing may be appended */
+    bool corrupt;                        /* the journal or spec.pb is damaged: nothing may be appended */
+    bool spec_lost;                      /* corrupt, and run.spec has defaults in place of the run's specification */
     char withheld[BIT_ERR_TEXT_MAX];     /* why this bitd does not launch it although it is queued; empty: it may */
     bool given_up; /* a record could not be encoded: the run has failed, and the record of that is its last */
     bool removing; /* its folder is being removed: the run must not be used */
@@ -67,7 +68,7 @@ struct bit_runner *bit_runner_new(struct bit_runs *runs, uint64_t number, Bit__R
 int bit_runner_create(struct bit_runs *runs, uint64_t number, Bit__RunSpec *spec, struct bit_runner **out);
 /**
  * Replay the run in STATE/runs/r<number>. A damaged one is loaded as failed, with where it is damaged as its reason.
- * Errors: -errno, -ENOMEM; BIT_ECORRUPT if its specification cannot be read.
+ * Errors: -errno, -ENOMEM.
  */
 int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out);
 /** Freed once the loop has closed its handle and a sync in progress has ended. It must have no job. */

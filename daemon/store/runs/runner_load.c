@@ -17,9 +17,36 @@
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"
+#include "proto/spec/spec.h"
+#include "proto/text/problems.h"
 #include "proto/text/text.h"
+#include "proto/wire/msg.h"
 
 BIT_LOG_TOPIC("run");
+
+/* Without the specification: who submitted the run and when, and its checkpoints, which can still be exported. */
+static bool needs_no_spec(const Bit__JournalRecord *record)
+{
+    switch (record->what_case) {
+    case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
+    case BIT__JOURNAL_RECORD__WHAT_SWITCHED:
+    case BIT__JOURNAL_RECORD__WHAT_CHECKPOINT:
+    case BIT__JOURNAL_RECORD__WHAT_REMOVED:
+    case BIT__JOURNAL_RECORD__WHAT_PINNED:
+    case BIT__JOURNAL_RECORD__WHAT_BAD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int apply_one(struct bit_runner *r, const Bit__JournalRecord *record)
+{
+    if (!r->spec_lost || needs_no_spec(record))
+        return bit_run_apply(&r->run, record);
+    r->run.seq = record->seq;
+    return 0;
+}
 
 static int apply_visit(void *arg, const Bit__JournalRecord *record)
 {
@@ -29,7 +56,7 @@ static int apply_visit(void *arg, const Bit__JournalRecord *record)
     if (m != NULL && strcmp(m->run, r->run.id) != 0) /* else the copy of a folder would train the other run again */
         return bit_fail(BIT_ECORRUPT, "this is the journal of %.32s: a copied folder cannot be used as another run",
                         m->run);
-    return bit_run_apply(&r->run, record);
+    return apply_one(r, record);
 }
 
 static int open_journal(struct bit_runner *r)
@@ -135,8 +162,10 @@ static bool is_shortage(int err)
 /* The run stays as it was before the damage, and is never changed again. */
 static void mark_corrupt(struct bit_runner *r, int err)
 {
-    bit_error(err == BIT_ECORRUPT ? "journal damaged" : "journal not read", "run=%s text=%s", r->run.id,
-              bit_fail_text());
+    bit_error(r->spec_lost          ? "specification damaged"
+              : err == BIT_ECORRUPT ? "journal damaged"
+                                    : "journal not read",
+              "run=%s text=%s", r->run.id, bit_fail_text());
     r->corrupt = true;
     r->run.state = BIT__RUN_STATE__FAILED;
     r->run.exit_code = BIT_EXIT_CORRUPT;
@@ -156,7 +185,32 @@ static int check_half_made(struct bit_runner *r)
     return err;
 }
 
-int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out)
+/* Defaults in place of a specification that cannot be read, so that the run can be listed and removed. */
+static int stand_in(uint64_t number, Bit__RunSpec **out)
+{
+    char id[BIT_RUN_ID_MAX];
+    Bit__RunSpec empty = BIT__RUN_SPEC__INIT, *spec = bit_msg_clone(&empty);
+    struct bit_problems *problems = calloc(1, sizeof *problems);
+    int err = spec == NULL || problems == NULL ? bit_fail(-ENOMEM, "a specification")
+                                               : bit_spec_normalise(spec, NULL, problems);
+
+    free(problems);
+    snprintf(id, sizeof id, "r%" PRIu64, number);
+    if (err == 0) {
+        free(spec->name);
+        spec->name = strdup(id);
+        spec->schedule->steps = 0;
+        err = spec->name == NULL ? bit_fail(-ENOMEM, "a specification") : 0;
+    }
+    if (err == 0)
+        *out = spec;
+    else
+        bit_msg_free(spec);
+    return err;
+}
+
+/* The run before its first record. If its specification is damaged, `lost` has why. */
+static int begin(struct bit_runs *runs, uint64_t number, struct bit_runner **out, char lost[BIT_RUN_REASON_MAX])
 {
     char dir[BIT_CONFIG_PATH_MAX + 32];
     Bit__RunSpec *spec = NULL;
@@ -164,12 +218,33 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
     snprintf(dir, sizeof dir, "%s/runs/r%" PRIu64, runs->env->config->state, number);
     int err = bit_stored_run_spec(dir, &spec);
 
+    lost[0] = '\0';
+    if (err < 0 && !is_shortage(err)) {
+        bit_format(lost, BIT_RUN_REASON_MAX,
+                   "%s: corrupt data; put a copy of this file back and start bitd again, or remove the run with "
+                   "`bitctl rm r%" PRIu64 "`",
+                   bit_fail_text(), number);
+        err = stand_in(number, &spec);
+    }
     if (err < 0)
         return err;
     struct bit_runner *r = bit_runner_new(runs, number, spec);
     if (r == NULL)
         return bit_fail(-ENOMEM, "run r%" PRIu64, number);
-    err = bit_stored_run_fork(dir, &r->run);
+    r->spec_lost = lost[0] != '\0';
+    *out = r;
+    return 0;
+}
+
+int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **out)
+{
+    char lost[BIT_RUN_REASON_MAX];
+    struct bit_runner *r = NULL;
+    int err = begin(runs, number, &r, lost);
+
+    if (err < 0)
+        return err;
+    err = r->spec_lost ? 0 : bit_stored_run_fork(r->dir, &r->run);
     if (err == 0)
         err = open_journal(r);
     if (err == 0)
@@ -178,6 +253,8 @@ int bit_runner_load(struct bit_runs *runs, uint64_t number, struct bit_runner **
         bit_runner_destroy(r);
         return err;
     }
+    if (r->spec_lost)
+        err = bit_fail(BIT_ECORRUPT, "%s", lost);
     if (err < 0)
         mark_corrupt(r, err);
     else if (r->journal.torn)
