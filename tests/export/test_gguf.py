@@ -188,7 +188,7 @@ def what_llama_cpp_has_no_place_for_is_refused():
 
         paper = ck.train(d, "paper", **ck.PAPER, sets=WIDE)
         for kind in ("f16", "tq2_0"):
-            refused(paper, kind, "inner norm LAYERNORM has no place in llama.cpp's olmo", "inner_norm: NO_NORM", "hf-paper")
+            refused(paper, kind, "llama.cpp's olmo cannot hold inner norm LAYERNORM", "inner_norm: NO_NORM", "hf-paper")
         refused(ck.folder(d, paper, 4), "tq2_0", "of the 16-bit phase", "--ternarise")
         export(d, ck.folder(d, paper, 4), "tq2_0", "--ternarise")
         refused(ck.train(d, "rms", **ck.RMS, sets=WIDE), "q2_0", "inner norm RMSNORM", "hf-bitnet")
