@@ -41,6 +41,7 @@ static const struct {
     {BIT_EDIFFERS, BIT_EXIT_POLICY, "differs", "a repeated step gave another result"},
     {BIT_EREPLICA, BIT_EXIT_POLICY, "replica", "copies of the weights differ"},
     {BIT_ELAUNCH, BIT_EXIT_LAUNCH, "launch", "could not be launched", true},
+    {BIT_EOUTPUT, BIT_EXIT_CANTCREATE, "output", "the output cannot be written", true},
     {-ENOTSUP, BIT_EXIT_FAILURE, "ENOTSUP", "not supported", true},
 };
 
@@ -89,6 +90,14 @@ int bit_exit_code(int err)
     default:
         return BIT_EXIT_FAILURE;
     }
+}
+
+int bit_err_output(int err)
+{
+    const bool is_errno = err < 0 && err > -3000;
+    const bool kept = err == -EEXIST || err == -ENOMEM || err == -EINTR || bit_exit_code(err) != BIT_EXIT_FAILURE;
+
+    return is_errno && !kept ? BIT_EOUTPUT : err;
 }
 
 /* Whether the note needs no code text, because it explains the error or already contains that text. */

@@ -34,6 +34,7 @@ enum bit_err {
     BIT_EDIFFERS = -5023, /* a repeated step gave another result */
     BIT_EREPLICA = -5024, /* the ranks' copies of the weights differ */
     BIT_ELAUNCH = -5025,  /* the launcher (sbatch) refused, and would refuse again */
+    BIT_EOUTPUT = -5026,  /* the output that the user named cannot be written there */
 };
 
 /* Exit codes of every program, after sysexits(3); `bitctl wait` adds the 100s. Never above 125. */
@@ -65,6 +66,12 @@ const char *bit_err_name(int err);
 
 /** The exit code of a program that `err` ends. */
 int bit_exit_code(int err);
+
+/**
+ * err of making or writing the output that the user named: BIT_EOUTPUT instead of an errno that has no exit code of its
+ * own. -EEXIST stays, because --force helps; so do -ENOMEM and -EINTR. The note stays as it is.
+ */
+int bit_err_output(int err);
 
 /**
  * Note what failed and where, and return err.

@@ -103,7 +103,7 @@ int bit_output_begin(struct bit_output *output, const char *path, bool force)
     if (err < 0) {
         if (o.fd >= 0)
             close(o.fd);
-        return err;
+        return bit_err_output(err);
     }
     *output = o;
     return 0;
@@ -163,16 +163,16 @@ int bit_output_commit(struct bit_output *output)
     if (err >= 0 && fsync(output->fd) < 0)
         err = bit_fail(-errno, "folder '%s'", output->partial);
     if (err < 0)
-        return err;
+        return bit_err_output(err);
     if (lstat(output->path, &st) == 0)
         err = replace(output);
     else if (rename(output->partial, output->path) < 0) /* rename() fails on a folder that is not empty */
         err = bit_fail(-errno, "naming '%s'", output->path);
     if (err < 0)
-        return err;
+        return bit_err_output(err);
     close(output->fd);
     output->fd = -1;
-    return sync_parent(output);
+    return bit_err_output(sync_parent(output));
 }
 
 void bit_output_finish(struct bit_output *output)
@@ -194,14 +194,14 @@ int bit_output_open(struct bit_output *output, const char *name, struct bit_outp
     snprintf(f.name, sizeof f.name, "%s", name);
     f.fd = openat(output->fd, f.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (f.fd < 0)
-        return bit_fail(-errno, "'%s/%s'", output->partial, f.name);
+        return bit_err_output(bit_fail(-errno, "'%s/%s'", output->partial, f.name));
     *out = f;
     return 0;
 }
 
 static int failed(const struct bit_output_file *f)
 {
-    return bit_fail(-errno, "writing '%s/%s'", f->output->partial, f->name);
+    return bit_err_output(bit_fail(-errno, "writing '%s/%s'", f->output->partial, f->name));
 }
 
 int bit_output_write(struct bit_output_file *file, const void *bytes, size_t count)

@@ -23,10 +23,10 @@ struct bit_output {
 
 /**
  * Make PATH.partial, empty. With force an earlier export may exist at PATH; it is replaced at the end.
- * Errors      -EEXIST; BIT_EBUSY while another process writes there; -ENAMETOOLONG; -errno
+ * Errors      -EEXIST; BIT_EBUSY while another process writes there; BIT_EOUTPUT; -errno
  */
 int bit_output_begin(struct bit_output *output, const char *path, bool force);
-/** Sync the folder, rename it and sync its parent; the replaced folder is removed. Errors: -errno */
+/** Sync the folder, rename it and sync its parent; the replaced folder is removed. Errors: BIT_EOUTPUT, -errno */
 int bit_output_commit(struct bit_output *output);
 /** Removes the partial folder unless it was committed. A zeroed struct is allowed. */
 void bit_output_finish(struct bit_output *output);
@@ -38,7 +38,7 @@ struct bit_output_file {
     int fd;
     uint64_t bytes; /* written so far */
 };
-/** Create a file. Errors: -errno */
+/** Create a file. Errors: BIT_EOUTPUT, -errno */
 int bit_output_open(struct bit_output *output, const char *name, struct bit_output_file *out);
 int bit_output_write(struct bit_output_file *file, const void *bytes, size_t count);
 /** Sync and close. If err < 0, only close, and return err. */

@@ -156,7 +156,7 @@ int bit_dataset_create(const struct bit_dataset_options *options, struct bit_dat
     int err = bit_whole_file_folders(options->folder);
 
     if (err < 0)
-        return err;
+        return bit_err_output(err);
     BIT_ASSERT(options->token_bytes == 2 || options->token_bytes == 4);
     struct bit_dataset *d = calloc(1, sizeof *d);
     if (d == NULL)
@@ -168,7 +168,7 @@ int bit_dataset_create(const struct bit_dataset_options *options, struct bit_dat
         err = bit_part_create(d->folder, options->folder, options->token_bytes, &d->part);
     if (err < 0) {
         bit_dataset_destroy(d);
-        return err;
+        return bit_err_output(err);
     }
     *out = d;
     return 0;

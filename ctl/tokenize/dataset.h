@@ -41,7 +41,7 @@ struct bit_dataset_options {
  * destroy. On failure nothing is replaced.
  * Errors      -EEXIST, unless force, if the folder has token files of another head (or without a ledger): the note
  *             says what differs; BIT_ECORRUPT if a finished file is missing or has another size; BIT_EBUSY if another
- *             process writes there; -errno
+ *             process writes there; BIT_EOUTPUT; -errno
  */
 int bit_dataset_create(const struct bit_dataset_options *options, struct bit_dataset **out);
 /** Where to continue: the mark of the last finished file; all zero if there is none. */

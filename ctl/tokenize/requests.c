@@ -171,7 +171,7 @@ static int write_file(const struct making *m, const struct bit_requests_options 
         err = bit_request_extent(&read, m->input, o->context > 0 ? o->context : UINT32_MAX, &sum->extent);
     snprintf(name, sizeof name, "%s%s", m->file.task, BIT_REQUEST_FILE_ENDING);
     if (err == 0)
-        err = bit_whole_file_write(o->folder, name, bytes, count, o->force);
+        err = bit_err_output(bit_whole_file_write(o->folder, name, bytes, count, o->force));
     if (err >= 0)
         sum->unchanged = err == 1;
     bit_request_file_finish(&read);

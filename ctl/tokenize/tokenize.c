@@ -353,7 +353,7 @@ static int finish_dataset(struct pipeline *p)
     struct bit_ledger_mark end = {.file = p->inputs->count};
 
     if (p->sum.documents == 0)
-        return bit_fail(-ENODATA, "%s%s: no line is a JSON object with a \"text\"", p->inputs->files[0].path,
+        return bit_fail(BIT_EDATA, "%s%s: no line is a JSON object with a \"text\"", p->inputs->files[0].path,
                         p->inputs->count > 1 ? " and the other inputs" : "");
     json_t *meta = describe(p);
     put_counts(&p->sum, end.counts);

@@ -183,7 +183,7 @@ static int write_file(const struct report *r)
 
     if (err == 0)
         err = bit_whole_file_write(folder, name, (const uint8_t *)r->text, r->bytes, r->force);
-    return BIT_MIN(err, 0);
+    return bit_err_output(BIT_MIN(err, 0));
 }
 
 static int tell(const struct report *r)

@@ -12,6 +12,8 @@ import fixture
 
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "ctl", "README.md")
 
+TOKENIZE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tokenize")
+
 
 def ended(d, *args, **popen):
     return subprocess.run([d.bitctl, args[0], "--socket", d.socket, *args[1:]], stderr=subprocess.DEVNULL, **popen).returncode
@@ -44,6 +46,12 @@ def corrupt(d):
     path = os.path.join(d.dir, "odd.npy")
     with open(path, "wb") as f:
         f.write(bytes(4097))
+    for name, text in (("empty.jsonl", ""), ("blank.jsonl", "\n"), ("no.jsonl", "{}\n")):
+        with open(os.path.join(d.dir, name), "w") as f:
+            f.write(text)
+        p = subprocess.run([d.bitctl, "tokenize", "-t", os.path.join(TOKENIZE, "small.json"), "-o", f"of-{name}", name], cwd=d.dir,
+                           capture_output=True, text=True)
+        assert p.returncode == 65 and name in p.stderr, (name, p)
     return d.ctl("data", "verify", path)[0]
 
 
@@ -78,7 +86,28 @@ def cannot_write(d):
         for args in (["help"], ["--man"], ["submit", "--help"]):
             code = subprocess.run([d.bitctl, *args], stdout=full, stderr=subprocess.DEVNULL).returncode
             assert code == 73, f"bitctl {' '.join(args)} >/dev/full ended with {code}"
+    cannot_create(d, run)
     return 73
+
+
+def cannot_create(d, run):
+    """Every verb that makes a file or folder which the user names: its folder is missing, or is a file."""
+    tokenize = ("tokenize", "-t", os.path.join(TOKENIZE, "small.json"), "--output")
+    with open(os.path.join(d.dir, "one.jsonl"), "w") as f:
+        f.write('{"text": "once"}\n')
+    with open(os.path.join(d.dir, "one.requests.jsonl"), "w") as f:
+        for choice in (0, 1):
+            f.write(f'{{"task": "t", "document": 0, "choice": {choice}, "context": "a", "continuation": " b", "label": 0, "metric": "acc"}}\n')
+    for args in (("report", run, "--output", "missing/x.html"), ("report", run, "--output", "train.npy/x.html"),
+                 ("export", run, "--to", "hf", "--output", "missing/model"), ("export", run, "--to", "hf", "--output", "train.npy/model"),
+                 ("plot", run, "--svg", "missing/x.svg"),
+                 (*tokenize, "train.npy/tokens", os.path.join(d.dir, "one.jsonl")), (*tokenize, "train.npy", os.path.join(d.dir, "one.jsonl")),
+                 (*tokenize, "train.npy/tasks", "--requests", os.path.join(d.dir, "one.requests.jsonl"))):
+        socket_of = [] if args[0] == "tokenize" else ["--socket", d.socket]
+        p = subprocess.run([d.bitctl, args[0], *socket_of, *args[1:]], capture_output=True, text=True, cwd=d.dir)
+        assert p.returncode == 73 and len(p.stderr.splitlines()) >= 1, (args, p.returncode, p.stdout, p.stderr)
+    p = subprocess.run([d.bitctl, "report", "--socket", d.socket, run, "--json", "--output", "missing/x.html"], capture_output=True, text=True, cwd=d.dir)
+    assert json.loads(p.stdout)["exit_code"] == 73 and "No such file" in p.stdout, p.stdout
 
 
 def busy(d):

@@ -320,7 +320,7 @@ TEST(a_failure_in_any_file_leaves_nothing)
     EXPECT_CONTAINS(bit_fail_text(), "mixed/b.json.gz");
     expect_nothing("failed");
     write_text("blank.jsonl", "\n\n", 2);
-    EXPECT_EQ(tokenize("blank.jsonl", "blank", &(struct bit_tokenize_options){0}, &sum), -ENODATA);
+    EXPECT_EQ(tokenize("blank.jsonl", "blank", &(struct bit_tokenize_options){0}, &sum), BIT_EDATA);
     expect_nothing("blank");
 }
 
