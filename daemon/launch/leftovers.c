@@ -23,10 +23,20 @@ static bool is_session(const char *path)
            (strncmp(name, "/pid.", 5) == 0 || strncmp(name, "/jf.", 4) == 0);
 }
 
+static void note_pid(struct bit_leftovers *r, int32_t pid)
+{
+    for (uint32_t i = 0; i < r->pid_count; i++)
+        if (r->pid[i] == pid)
+            return;
+    if (r->pid_count < BIT_LEFTOVERS_PIDS_MAX)
+        r->pid[r->pid_count++] = pid;
+}
+
 void bit_leftovers_note(struct bit_leftovers *r, int32_t pid)
 {
     char text[256], *end;
 
+    note_pid(r, pid);
     if (r->known || !bit_proc_variable(pid, "PMIX_NAMESPACE", text, sizeof text))
         return;
     unsigned long job = strtoul(text, &end, 10);
@@ -78,10 +88,23 @@ static void read_contact(struct bit_leftovers *r)
     fclose(f);
 }
 
+/* LLVM's OpenMP finds by these files a second copy of itself in a process. A pid that is in use again is left alone. */
+static unsigned remove_openmp(const struct bit_leftovers *r)
+{
+    char path[64];
+    unsigned removed = 0;
+
+    for (uint32_t i = 0; i < r->pid_count; i++) {
+        snprintf(path, sizeof path, "/dev/shm/__KMP_REGISTERED_LIB_%" PRId32 "_%u", r->pid[i], (unsigned)geteuid());
+        removed += is_gone(r->pid[i]) && unlink(path) == 0;
+    }
+    return removed;
+}
+
 void bit_leftovers_remove(struct bit_leftovers *r, uint32_t ranks)
 {
     char host[64] = "", path[192];
-    unsigned removed = 0;
+    unsigned removed = remove_openmp(r);
 
     gethostname(host, sizeof host - 1);
     if (r->session[0] == '\0' && r->launcher > 1 && is_gone(r->launcher))
