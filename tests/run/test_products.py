@@ -11,8 +11,10 @@ STEPS = 24
 
 
 class Daemon(fixture.Daemon):
-    def __init__(self, choice):
-        super().__init__()
+    """hold: as fixture's; a run waits there until it is awaited with finish()."""
+
+    def __init__(self, choice, hold=()):
+        super().__init__(hold=hold)
         self.choice = os.path.join(self.dir, "choice")
         with open(self.config, "a") as f:
             f.write(f"worker = {os.path.join(fixture.build_root(), 'tests', 'run', 'bitworker_products')}\n")
@@ -27,6 +29,10 @@ class Daemon(fixture.Daemon):
 
     def begin(self, name="t", ranks=2, steps=STEPS, args=()):
         return self.submit(self.spec(name, steps=steps, at_step=STEPS // 2, every=5, ranks=ranks), *args)
+
+    def finish(self, *args, **kw):
+        with self.held_no_more():
+            return super().finish(*args, **kw)
 
     def train(self, *args, **kw):
         run = self.begin(*args, **kw)
@@ -81,7 +87,7 @@ def other_shapes():
 
 def killed(before_checkpoint):
     """A run killed and restarted, with another algorithm now fastest and bitd's file deleted, has the bits of an undisturbed one."""
-    with Daemon("A:1") as d:
+    with Daemon("A:1", hold=(6 if before_checkpoint else 18,)) as d:
         plain = d.train("plain")
         run = d.begin("killed", args=("--set", "checkpoint.every=20") if before_checkpoint else ())
         d.wait(run, "--for", "step=4" if before_checkpoint else "step=13")
@@ -112,7 +118,7 @@ def killed_before_a_checkpoint():
 
 def one_table_a_card():
     """Ranks with the same kind of card use the same algorithms, whatever each found; two kinds of cards have a table each."""
-    with Daemon("A:1 A:0") as d:
+    with Daemon("A:1 A:0", hold=(18,)) as d:
         mixed = d.train("mixed")
         os.unlink(d.known)
         d.choose("A:1 A:1")
@@ -159,7 +165,7 @@ def other_card():
 
 def other_card_in_the_middle():
     """Steps repeated on another card are not compared to the bit, and the record says why."""
-    with Daemon("A:1") as d:
+    with Daemon("A:1", hold=(18,)) as d:
         run = d.begin(ranks=1, args=("--set", "checkpoint.every=10"))
         d.wait(run, "--for", "step=13")
         d.choose("B:0")
@@ -207,7 +213,7 @@ def many():
 
 def damaged():
     """A damaged file, bitd's or a run's, is logged and renamed, and the products are timed again."""
-    with Daemon("A:1") as d:
+    with Daemon("A:1", hold=(6,)) as d:
         first = d.train("first")
         with open(d.known, "r+b") as f:
             f.seek(40)
