@@ -1,5 +1,6 @@
 /* Removing runs: completely or not at all, whenever bitd is killed; never a run that trains or is needed by another. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/store/runs/runs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "tests/daemon/fixture.h"
@@ -34,20 +36,6 @@ static uint64_t remove_run(const char *run, const char *id)
     return bytes;
 }
 
-/* Repeat the request after bitd was killed. If the removal was complete, bitd does not know the run any more. */
-static void remove_again(const char *run, const char *id)
-{
-    Bit__RemoveRequest m = request(run, id);
-    void *reply;
-    uint16_t got = fix_ask(&f, BIT_MSG_REMOVE_REQUEST, &m, &reply);
-
-    if (got == BIT_MSG_ERROR_REPLY)
-        EXPECT_EQ(((Bit__ErrorReply *)reply)->exit_code, BIT_EXIT_NOT_FOUND);
-    else
-        EXPECT_EQ(got, BIT_MSG_REMOVED_REPLY);
-    bit_msg_free(reply);
-}
-
 static void expect_stays(const char *run, const char *why)
 {
     Bit__RemoveRequest m = request(run, "stays");
@@ -66,19 +54,34 @@ static void expect_none(const char *run)
     EXPECT_EQ(fix_refused(&f, BIT_MSG_STATUS_REQUEST, &m, text, sizeof text), BIT_EXIT_NOT_FOUND);
 }
 
-/* The number of entries of runs/ whose name begins with `begin`. */
-static int count_folders(const char *begin)
+/* The number of entries of runs/NAME (of runs/ if it is empty) whose name begins with `begin`. */
+static int count_in(const char *name, const char *begin)
 {
-    char path[256];
+    char path[512];
     int count = 0;
 
-    snprintf(path, sizeof path, "%s/runs", f.state);
+    snprintf(path, sizeof path, "%s/runs/%s", f.state, name);
     DIR *dir = opendir(path);
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
-        count += strncmp(entry->d_name, begin, strlen(begin)) == 0;
+        count += entry->d_name[0] != '.' && strncmp(entry->d_name, begin, strlen(begin)) == 0;
     if (dir != NULL)
         closedir(dir);
     return count;
+}
+
+static int count_folders(const char *begin)
+{
+    return count_in("", begin);
+}
+
+/* Of a removed run an empty folder stays, as the record of the request. */
+static void expect_removed(const char *run, const char *id)
+{
+    char name[128];
+
+    snprintf(name, sizeof name, "removed.%s.%s", run, id);
+    EXPECT_EQ(count_folders(name), 1);
+    EXPECT_EQ(count_in(name, ""), 0);
 }
 
 static bool start_with_ended(char run[32])
@@ -115,7 +118,9 @@ TEST(an_ended_run_goes_whole_and_its_number_with_it)
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
     if (!fix_start(&f))
         return;
-    EXPECT_EQ(count_folders("r"), 1);
+    expect_removed(run, "one");
+    EXPECT_EQ(count_folders("r"), 2);
+    remove_run(run, "one"); /* also of another bitd */
     fix_finish(&f);
 }
 
@@ -165,7 +170,8 @@ TEST(what_a_killed_bitd_had_begun_is_ended)
     expect_none(run);
     remove_run("r1", "before");
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0); /* waits for the thread pool */
-    EXPECT_EQ(count_folders("r"), 0);
+    expect_removed(run, "before");
+    EXPECT_EQ(count_folders("r"), 1);
     fix_finish(&f);
 }
 
@@ -191,13 +197,45 @@ TEST(killed_at_any_time_it_leaves_no_half_run)
         close(fd);
         if (!fix_start(&f))
             return;
-        remove_again(run, id); /* as bitctl does; in either case it is gone then */
+        remove_run(run, id); /* as bitctl does; in either case it is gone then */
         expect_none(run);
         gone++;
     }
     EXPECT_EQ(gone, 8);
     EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
-    EXPECT_EQ(count_folders("r"), 0);
+    expect_removed(run, "k7");
+    EXPECT_EQ(count_folders("r"), 8);
+    fix_finish(&f);
+}
+
+static void make_removed(int number)
+{
+    const struct timespec times[2] = {{.tv_sec = number}, {.tv_sec = number}};
+    char name[64], path[256];
+
+    snprintf(name, sizeof name, "removed.r%d.q%d", number, number);
+    EXPECT_EQ(mkdir(fix_path(&f, name, "", path, sizeof path), 0700), 0);
+    EXPECT_EQ(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+TEST(the_newest_requests_are_remembered)
+{
+    char run[32];
+
+    if (!start_with_ended(run))
+        return;
+    EXPECT_EQ(fix_stop(&f, SIGTERM), 0);
+    for (int i = 2; i < 2 + BIT_RUNS_REMOVED_MAX + 1; i++)
+        make_removed(i);
+    if (!fix_start(&f))
+        return;
+    EXPECT_EQ(count_folders("removed."), BIT_RUNS_REMOVED_MAX);
+    EXPECT_EQ(count_folders("removed.r2."), 0);
+    remove_run("r3", "q3");
+    remove_run(run, "one");
+    EXPECT_EQ(count_folders("removed."), BIT_RUNS_REMOVED_MAX);
+    EXPECT_EQ(count_folders("removed.r3."), 0);
+    expect_removed(run, "one");
     fix_finish(&f);
 }
 

@@ -211,7 +211,19 @@ def a_request_about_a_checkpoint_that_is_sent_again_is_that_of_its_run():
             assert out.startswith(f"{last}: "), (verb, last, out)
 
 
+def a_removal_that_is_sent_again_is_that_of_its_run():
+    """The removal had ended before bitd was killed. In the second case, another run of that name has ended meanwhile."""
+    with fixture.Daemon() as d:
+        for other in (lambda: None, lambda: d.finish(quick(d, "a"))):
+            run = quick(d, "a")
+            d.finish(run)
+            out = lost(d, between.REMOVE_REQUEST, other, "rm", "a")
+            assert out == f"{run}: removed\n", (run, out)
+        ended = d.ctl("ps", "-a", "-q", check=True)[1].split()
+        assert [d.status(run)["name"] for run in ended] == ["a"], ended
+
+
 fixture.main([the_newest_checkpoint_was_replaced, a_step_that_was_named_is_not_replaced, it_gives_up_when_each_is_replaced,
               each_run_of_several_is_found_once, wait_finds_its_runs_when_it_begins, all_steps_are_of_one_run, top_keeps_to_its_run,
               what_follows_a_run_keeps_to_it_after_a_restart, a_change_that_is_sent_again_is_that_of_its_run,
-              a_request_about_a_checkpoint_that_is_sent_again_is_that_of_its_run])
+              a_request_about_a_checkpoint_that_is_sent_again_is_that_of_its_run, a_removal_that_is_sent_again_is_that_of_its_run])

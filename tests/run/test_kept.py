@@ -84,7 +84,7 @@ class Bitd:
         return self.ctl("submit", "-q", path, *args, code=0)[1].strip()
 
     def folders(self):
-        """Names of the runs' folders, without the removed.* ones that may exist for a moment after a removal's answer."""
+        """Names of the runs' folders, without the empty removed.* ones, the records of removals."""
         return sorted(name for name in os.listdir(os.path.join(self.state, "runs")) if not name.startswith("removed."))
 
     def checkpoints(self, run):

@@ -2,9 +2,12 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/sys/fileio.h"
@@ -15,7 +18,7 @@
 
 BIT_LOG_TOPIC("removal");
 
-#define LEAVING "removed." /* prefix of the name of a folder that is being removed, before the run's id */
+#define LEAVING "removed." /* prefix of the name of a folder that was or is being removed, before the run's id */
 
 struct removal {
     uv_work_t work;
@@ -47,10 +50,30 @@ static void free_removal(struct removal *m)
 
 /* ---- which request removed which run */
 
+/* On the heap; NULL: no memory. */
+static char *leaving_path(const struct bit_runs *runs, const char *id, const char *request_id)
+{
+    char *path = NULL;
+
+    return asprintf(&path, "%s/runs/" LEAVING "%s.%s", runs->env->config->state, id, request_id) < 0 ? NULL : path;
+}
+
+/* The oldest is forgotten with its folder, which is empty. If a failed removal left files in it, it stays. */
+static void forget(const struct bit_runs *runs, const struct bit_runs_removed *oldest)
+{
+    char *path = leaving_path(runs, oldest->id, oldest->request_id);
+
+    if (path != NULL)
+        rmdir(path);
+    free(path);
+}
+
 static void note(struct bit_runs *runs, const char *request_id, const char *id)
 {
-    struct bit_runs_removed *at = &runs->removed[runs->removed_count++ % BIT_RUNS_REMOVED_MAX];
+    struct bit_runs_removed *at = &runs->removed[runs->removed_count % BIT_RUNS_REMOVED_MAX];
 
+    if (runs->removed_count++ >= BIT_RUNS_REMOVED_MAX)
+        forget(runs, at);
     snprintf(at->request_id, sizeof at->request_id, "%s", request_id);
     snprintf(at->id, sizeof at->id, "%s", id);
 }
@@ -123,8 +146,6 @@ static void on_worked(uv_work_t *work, int status)
         bit_info("removed", "run=%s bytes=%llu", m->id, (unsigned long long)m->done.bytes);
     if (m->ended != NULL)
         m->ended(m->arg, &m->done);
-    if (m->done.renamed && m->done.err == 0)
-        rmdir(m->leaving);
     free_removal(m);
 }
 
@@ -144,8 +165,7 @@ static struct removal *make(struct bit_runs *runs, const char *id, const char *r
     m->runs = runs;
     snprintf(m->id, sizeof m->id, "%s", id);
     snprintf(m->request_id, sizeof m->request_id, "%s", request_id);
-    if (asprintf(&m->leaving, "%s/runs/" LEAVING "%s.%s", runs->env->config->state, id, request_id) < 0)
-        m->leaving = NULL;
+    m->leaving = leaving_path(runs, id, request_id);
     return m;
 }
 
@@ -173,34 +193,83 @@ int bit_removal_start(struct bit_runner *r, const char *request_id, bool dry_run
 
 /* ---- when bitd starts */
 
-/* "removed.r7.REQUEST" */
-static void resume_one(struct bit_runs *runs, const char *name)
+/* A folder of an earlier bitd: "removed.r7.REQUEST". */
+struct left {
+    char id[BIT_RUN_ID_MAX], request_id[BIT_REQUEST_ID_MAX + 1];
+    uint64_t changed_ns; /* if it is empty: when its last file was removed */
+};
+
+static bool read_name(const char *name, struct left *out)
 {
-    char id[BIT_RUN_ID_MAX];
     const char *at = name + strlen(LEAVING), *dot = strchr(at, '.');
 
-    if (dot == NULL || (size_t)(dot - at) >= sizeof id || !bit_removal_may_ask(dot + 1))
-        return;
-    snprintf(id, sizeof id, "%.*s", (int)(dot - at), at);
-    struct removal *m = make(runs, id, dot + 1);
-    if (m == NULL || m->leaving == NULL || queue(m) < 0) {
-        bit_warn("not removed", "name=%s text=%s", name, bit_fail_text());
-        if (m != NULL)
-            free_removal(m);
-        return;
+    if (strncmp(name, LEAVING, strlen(LEAVING)) != 0 || dot == NULL || (size_t)(dot - at) >= sizeof out->id ||
+        !bit_removal_may_ask(dot + 1))
+        return false;
+    snprintf(out->id, sizeof out->id, "%.*s", (int)(dot - at), at);
+    snprintf(out->request_id, sizeof out->request_id, "%s", dot + 1);
+    return true;
+}
+
+static int list_left(const char *folder, struct left **list, size_t *count)
+{
+    DIR *dir = opendir(folder);
+    int err = dir == NULL ? bit_fail(-errno, "%s: %s", folder, strerror(errno)) : 0;
+
+    for (struct dirent *entry; err == 0 && (entry = readdir(dir)) != NULL;) {
+        struct left one = {0};
+        struct stat st;
+        if (!read_name(entry->d_name, &one) || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        one.changed_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+        struct left *grown = realloc(*list, (*count + 1) * sizeof *grown);
+        if (grown == NULL) {
+            err = bit_fail(-ENOMEM, "the removals of %s", folder);
+            break;
+        }
+        *list = grown;
+        grown[(*count)++] = one;
     }
-    note(runs, m->request_id, id);
+    if (dir != NULL)
+        closedir(dir);
+    return err;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const uint64_t x = ((const struct left *)a)->changed_ns, y = ((const struct left *)b)->changed_ns;
+
+    return x < y ? -1 : x > y;
+}
+
+/* The removal of an empty folder had ended. */
+static void resume_one(struct bit_runs *runs, const struct left *one)
+{
+    struct removal *m = make(runs, one->id, one->request_id);
+    int err = m != NULL && m->leaving != NULL ? 0 : bit_fail(-ENOMEM, "the removal of %s", one->id);
+    const bool had_ended = err == 0 && bit_dir_count(m->leaving) == 0;
+
+    note(runs, one->request_id, one->id);
+    if (err == 0 && !had_ended)
+        err = queue(m);
+    if (err < 0)
+        bit_warn("not removed", "run=%s text=%s", one->id, bit_fail_text());
+    if ((err < 0 || had_ended) && m != NULL)
+        free_removal(m);
 }
 
 void bit_removal_resume(struct bit_runs *runs)
 {
     char folder[BIT_CONFIG_PATH_MAX + 16];
+    struct left *list = NULL;
+    size_t count = 0;
 
     snprintf(folder, sizeof folder, "%s/runs", runs->env->config->state);
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
-        if (strncmp(entry->d_name, LEAVING, strlen(LEAVING)) == 0)
-            resume_one(runs, entry->d_name);
-    if (dir != NULL)
-        closedir(dir);
+    if (list_left(folder, &list, &count) < 0)
+        bit_warn("removals not finished", "text=%s", bit_fail_text());
+    if (count > 0)
+        qsort(list, count, sizeof *list, by_time);
+    for (size_t i = 0; i < count; i++)
+        resume_one(runs, &list[i]);
+    free(list);
 }

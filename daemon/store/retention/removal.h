@@ -1,7 +1,8 @@
 /*
  * Removal of runs. The folder is first renamed to runs/removed.r7.REQUEST, so that a run exists whole or not at all,
- * and then emptied on the thread pool. The next start finishes what a killed bitd began; the name tells which request
- * it was.
+ * and then emptied on the thread pool. The next start finishes what a killed bitd began. The empty folder stays, as the
+ * record of the request: a client that got no answer asks again, perhaps another bitd. The newest BIT_RUNS_REMOVED_MAX
+ * are kept.
  */
 #ifndef BIT_DAEMON_REMOVAL_H
 #define BIT_DAEMON_REMOVAL_H
@@ -25,16 +26,15 @@ typedef void bit_removal_ended(void *arg, const struct bit_removal_done *done);
 
 /**
  * Remove a run that has no job, or with dry_run measure what that would free. From now on the run is `removing` and
- * must not be used. The empty folder is removed only after `ended`, which answers the client, so that a client without
- * an answer can ask again.
+ * must not be used.
  * Errors      -ENOMEM and libuv's; ended is not called then
  */
 int bit_removal_start(struct bit_runner *r, const char *request_id, bool dry_run, bit_removal_ended *ended, void *arg);
 
-/** Whether this request removed a run, and which: in this bitd, or in one that was killed during the removal. */
+/** Whether this request removed a run, and which: in this bitd or an earlier one. */
 bool bit_removal_find(const struct bit_runs *runs, const char *request_id, char id[BIT_RUN_ID_MAX]);
 
-/** When bitd starts: finish removals that were begun. */
+/** When bitd starts: finish removals that were begun, and read which requests removed a run. */
 void bit_removal_resume(struct bit_runs *runs);
 
 #endif
