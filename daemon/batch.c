@@ -13,8 +13,8 @@
 #include "daemon/launch/squeue.h"
 #include "daemon/store/queue.h"
 #include "daemon/store/sweeps/sweep_life.h"
-#include "daemon/sys/argv.h"
-#include "daemon/sys/child_run.h"
+#include "daemon/sys/lists/argv.h"
+#include "daemon/sys/processes/child_run.h"
 #include "proto/err.h"
 #include "proto/log.h"
 

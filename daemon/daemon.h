@@ -12,9 +12,9 @@
 #include "daemon/own_run.h"
 #include "daemon/store/runs/runs.h"
 #include "daemon/store/sweeps/sweeps.h"
-#include "daemon/sys/config.h"
 #include "daemon/sys/env.h"
 #include "daemon/sys/loop_latency.h"
+#include "daemon/sys/settings/config.h"
 #include "daemon/sys/user_threads.h"
 
 struct bit_daemon {

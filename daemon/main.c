@@ -9,8 +9,8 @@
 
 #include "daemon/daemon.h"
 #include "daemon/manual.h"
-#include "daemon/sys/config.h"
-#include "daemon/sys/log_file.h"
+#include "daemon/sys/files/log_file.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/text/roff.h"
 
 #define COLUMNS 104

@@ -1,5 +1,5 @@
 /* bitd's own documentation: --help, bitd(8), bitd.conf(5) and a file of all settings, generated from the table of
- * options and the table of settings (daemon/sys/config.h). */
+ * options and the table of settings (daemon/sys/settings/config.h). */
 #ifndef BIT_DAEMON_MANUAL_H
 #define BIT_DAEMON_MANUAL_H
 

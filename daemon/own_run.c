@@ -12,8 +12,8 @@
 
 #include "daemon/launch/slurm_job.h"
 #include "daemon/store/runs/stored_run.h"
-#include "daemon/sys/config.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"

@@ -23,16 +23,20 @@
 #define BASE  "proto", "config.h"
 #define SPEC  "proto/ckpt", "proto/data", "proto/spec", "proto/text", "proto/wire", BASE
 #define PROTO "proto/dryrun", SPEC
-#define LINK  "daemon/link", "daemon/sys", PROTO
-#define FEED  "daemon/feed", "daemon/link/payload.h", "daemon/run/orders/task_orders.h", "daemon/sys", PROTO
+/* Parts of the daemon that need only some of its sys. */
+#define SETTINGS "daemon/sys/settings", PROTO
+#define LINK     "daemon/link", "daemon/sys/files", "daemon/sys/sockets", SETTINGS
+#define FEED     "daemon/feed", "daemon/link/payload.h", "daemon/run/orders/task_orders.h", "daemon/sys/files", PROTO
+/* The others may use all of it. */
+#define SYS "daemon/sys", "daemon/sys/files", "daemon/sys/lists", "daemon/sys/processes", "daemon/sys/sockets", SETTINGS
 /* The layers of a run without files: its state, and what follows from it. */
-#define STATE  "daemon/run", "daemon/sys", PROTO
+#define STATE  "daemon/run", "daemon/sys/lists", PROTO
 #define ORDERS "daemon/run/orders", STATE
 #define RUN    "daemon/run/guard", "daemon/run/plans", "daemon/run/ranks", ORDERS
 /* The layers of what is on disk. */
-#define JOURNAL     "daemon/store/journal", "daemon/sys", PROTO
-#define BOARD       "daemon/store/board", RUN
-#define RUNS        "daemon/store/runs", "daemon/store/journal", BOARD
+#define JOURNAL     "daemon/store/journal", "daemon/sys/files", PROTO
+#define BOARD       "daemon/store/board", "daemon/sys/settings", RUN
+#define RUNS        "daemon/store/runs", "daemon/store/board", "daemon/store/journal", SYS, RUN
 #define CHECKPOINTS "daemon/store/checkpoints", RUNS
 #define NEW_RUNS    "daemon/store/new_runs", CHECKPOINTS
 #define SWEEPS      "daemon/store/sweeps", NEW_RUNS
@@ -67,7 +71,7 @@
 
 static const struct folder {
     const char *name;
-    const char *may_include[40];
+    const char *may_include[64];
     const char *libraries[4]; /* guarded libraries whose headers it may include */
 } folders[] = {
     {"proto", {BASE}, {NULL}},
@@ -114,7 +118,12 @@ static const struct folder {
     {"daemon/run/orders", {ORDERS}, {NULL}},
     {"daemon/run/plans", {"daemon/run/plans", ORDERS}, {NULL}},
     {"daemon/run/ranks", {"daemon/run/ranks", PROTO}, {NULL}},
-    {"daemon/sys", {"daemon/sys", PROTO}, {"uv"}},
+    {"daemon/sys", {"daemon/sys", SETTINGS}, {"uv"}},
+    {"daemon/sys/sockets", {"daemon/sys/sockets", SETTINGS}, {"uv"}},
+    {"daemon/sys/processes", {"daemon/sys/processes", "daemon/sys/lists", SETTINGS}, {"uv"}},
+    {"daemon/sys/settings", {SETTINGS}, {NULL}},
+    {"daemon/sys/files", {"daemon/sys/files", PROTO}, {NULL}},
+    {"daemon/sys/lists", {"daemon/sys/lists", PROTO}, {NULL}},
     {"ctl", {"ctl/spec", "ctl/verbs", CLI}, {NULL}},
     {"ctl/verbs",
      {"ctl/verbs", "ctl/compare", "ctl/data", "ctl/export", "ctl/report", "ctl/spec", "ctl/tokenize", ASK, PROTO},

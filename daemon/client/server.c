@@ -13,7 +13,7 @@
 #include "daemon/client/submit/submit.h"
 #include "daemon/client/sweep/sweep_change.h"
 #include "daemon/store/runs/runner.h"
-#include "daemon/sys/activate.h"
+#include "daemon/sys/sockets/activate.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"

@@ -6,7 +6,7 @@
 
 #include "daemon/client/connection/access.h"
 #include "daemon/client/connection/client.h"
-#include "daemon/sys/listener.h"
+#include "daemon/sys/sockets/listener.h"
 
 struct bit_server {
     struct bit_listener usual, second; /* config.socket; bitd.sock in the state folder, if it is a different one */

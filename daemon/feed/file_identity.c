@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "daemon/feed/file_bytes.h"
-#include "daemon/sys/fileio.h"
-#include "daemon/sys/message_file.h"
+#include "daemon/sys/files/fileio.h"
+#include "daemon/sys/files/message_file.h"
 #include "proto/check.h"
 #include "proto/data/token_file.h"
 #include "proto/err.h"

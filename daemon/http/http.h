@@ -22,7 +22,7 @@
 #include "daemon/client/connection/client.h"
 #include "daemon/http/http_connections.h"
 #include "daemon/http/http_listen.h"
-#include "daemon/sys/socket_place.h"
+#include "daemon/sys/sockets/socket_place.h"
 
 struct MHD_Daemon;
 struct MHD_Response;

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/sys/metrics_address.h"
+#include "daemon/sys/settings/metrics_address.h"
 #include "proto/err.h"
 #include "proto/wire/address.h"
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/store/runs/runner.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
 #include "proto/format.h"

@@ -12,7 +12,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/run/ranks/hung_rank.h"
-#include "daemon/sys/proc.h"
+#include "daemon/sys/processes/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/escape.h"

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "daemon/store/checkpoints/partials.h"
-#include "daemon/sys/proc.h"
-#include "daemon/sys/reap.h"
+#include "daemon/sys/processes/proc.h"
+#include "daemon/sys/processes/reap.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

@@ -30,7 +30,7 @@
 #include "daemon/run/ranks/tally.h"
 #include "daemon/store/runs/runner.h"
 #include "daemon/store/runs/runs.h"
-#include "daemon/sys/proc.h"
+#include "daemon/sys/processes/proc.h"
 
 struct bit_job;
 

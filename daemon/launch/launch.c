@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/sys/fileio.h"
-#include "daemon/sys/proc.h"
+#include "daemon/sys/files/fileio.h"
+#include "daemon/sys/processes/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

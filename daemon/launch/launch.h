@@ -16,8 +16,8 @@
 #include <uv.h>
 
 #include "daemon/launch/places.h"
-#include "daemon/sys/argv.h"
-#include "daemon/sys/config.h"
+#include "daemon/sys/lists/argv.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/bit.pb-c.h"
 
 struct bit_launch;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/wire/secret.h"

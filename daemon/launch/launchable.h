@@ -2,7 +2,7 @@
 #ifndef BIT_DAEMON_LAUNCHABLE_H
 #define BIT_DAEMON_LAUNCHABLE_H
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/bit.pb-c.h"
 
 /**

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "daemon/sys/hostlist.h"
+#include "daemon/sys/lists/hostlist.h"
 #include "proto/bit.pb-c.h"
 
 struct bit_places {

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "daemon/sys/argv.h"
-#include "daemon/sys/config.h"
+#include "daemon/sys/lists/argv.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/bit.pb-c.h"
 
 #define BIT_SLURM_COMMANDS_LEASE_S 900 /* how long a job's script waits for a sign of bitd */

@@ -12,7 +12,7 @@
 
 #include "daemon/link/endpoint.h"
 #include "daemon/link/wire.h"
-#include "daemon/sys/peer.h"
+#include "daemon/sys/sockets/peer.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"

@@ -21,7 +21,7 @@
 #include "daemon/link/connection_rate.h"
 #include "daemon/link/payload.h"
 #include "daemon/link/turn_share.h"
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/bit.pb-c.h"
 #include "proto/wire/address.h"
 #include "proto/wire/frame.h"

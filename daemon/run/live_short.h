@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/sys/argv.h"
+#include "daemon/sys/lists/argv.h"
 
 struct bit_run;
 

@@ -7,7 +7,7 @@
 #include "daemon/run/fork_peer.h"
 #include "daemon/run/run_checkpoints.h"
 #include "daemon/run/run_steps.h"
-#include "daemon/sys/hostlist.h"
+#include "daemon/sys/lists/hostlist.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/sys/config.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "proto/log.h"

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 
 struct bit_hooks;
 struct bit_loop_latency;

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/sys/proc.h"
+#include "daemon/sys/processes/proc.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"

@@ -9,7 +9,7 @@
 
 #include "daemon/store/journal/journal.h"
 #include "daemon/store/journal/journal_record.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/err.h"
 #include "proto/text/json.h"
 #include "proto/wire/msg.h"

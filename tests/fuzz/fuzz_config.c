@@ -1,7 +1,7 @@
 /* bitd.conf. Accepted settings are within their ranges, and are accepted again. */
 #include <string.h>
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/err.h"
 #include "tests/fuzz/file.h"
 

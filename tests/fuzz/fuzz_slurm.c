@@ -4,7 +4,7 @@
 
 #include "daemon/launch/launcher_log.h"
 #include "daemon/launch/squeue.h"
-#include "daemon/sys/hostlist.h"
+#include "daemon/sys/lists/hostlist.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_hosts(const char *list)

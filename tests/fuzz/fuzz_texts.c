@@ -14,7 +14,7 @@
 #include "daemon/run/run_apply.h"
 #include "daemon/store/journal/journal_record.h"
 #include "daemon/store/runs/runs.h"
-#include "daemon/sys/hostlist.h"
+#include "daemon/sys/lists/hostlist.h"
 #include "proto/check.h"
 #include "proto/child_output.h"
 #include "proto/err.h"

@@ -8,7 +8,7 @@
 #include "daemon/client/change/depends.h"
 #include "daemon/client/connection/access.h"
 #include "daemon/store/runs/runs.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "daemon/sys/walltime.h"
 #include "proto/check.h"
 #include "proto/err.h"

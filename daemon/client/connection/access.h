@@ -28,8 +28,8 @@
 #include <uv.h>
 
 #include "daemon/run/run.h"
-#include "daemon/sys/config.h"
-#include "daemon/sys/peer.h"
+#include "daemon/sys/settings/config.h"
+#include "daemon/sys/sockets/peer.h"
 
 /* The settings group and admin_group as numbers. */
 struct bit_access {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/sys/passed_fds.h"
+#include "daemon/sys/sockets/passed_fds.h"
 #include "proto/check.h"
 #include "proto/dryrun/refusal.h"
 #include "proto/err.h"

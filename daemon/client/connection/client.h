@@ -11,7 +11,7 @@
 
 #include "daemon/client/connection/stream_queue.h"
 #include "daemon/sys/env.h"
-#include "daemon/sys/peer.h"
+#include "daemon/sys/sockets/peer.h"
 #include "daemon/sys/user_threads.h"
 #include "proto/bit.pb-c.h"
 #include "proto/text/problems.h"

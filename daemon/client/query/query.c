@@ -10,7 +10,7 @@
 #include "daemon/store/checkpoints/bad_checkpoints.h"
 #include "daemon/store/known_products.h"
 #include "daemon/store/runs/runs.h"
-#include "daemon/sys/listener.h"
+#include "daemon/sys/sockets/listener.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

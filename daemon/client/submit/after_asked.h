@@ -3,7 +3,7 @@
 #define BIT_DAEMON_AFTER_ASKED_H
 
 #include "daemon/client/connection/client.h"
-#include "daemon/sys/argv.h"
+#include "daemon/sys/lists/argv.h"
 
 /**
  * Check both; `out`, which is empty, gets the runs by their ids, in the form of the journal. The right to a priority is

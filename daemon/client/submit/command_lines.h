@@ -2,8 +2,8 @@
 #ifndef BIT_DAEMON_COMMAND_LINES_H
 #define BIT_DAEMON_COMMAND_LINES_H
 
-#include "daemon/sys/argv.h"
-#include "daemon/sys/config.h"
+#include "daemon/sys/lists/argv.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/bit.pb-c.h"
 
 /**

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/sys/child_run.h"
 #include "daemon/sys/env.h"
-#include "daemon/sys/message_file.h"
+#include "daemon/sys/files/message_file.h"
+#include "daemon/sys/processes/child_run.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

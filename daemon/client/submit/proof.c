@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/client/connection/client.h"
-#include "daemon/sys/passed_fds.h"
+#include "daemon/sys/sockets/passed_fds.h"
 #include "daemon/sys/user_threads.h"
 #include "proto/check.h"
 #include "proto/data/sidecar.h"

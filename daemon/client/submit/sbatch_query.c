@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/launch/slurm_commands.h"
-#include "daemon/sys/child_run.h"
+#include "daemon/sys/processes/child_run.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 

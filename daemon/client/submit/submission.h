@@ -7,7 +7,7 @@
 
 #include "daemon/client/connection/client.h"
 #include "daemon/launch/sbatch_answer.h"
-#include "daemon/sys/argv.h"
+#include "daemon/sys/lists/argv.h"
 #include "daemon/sys/user_threads.h"
 #include "proto/dryrun/token_look.h"
 #include "proto/err.h"

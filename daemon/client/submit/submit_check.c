@@ -5,7 +5,7 @@
 
 #include "daemon/client/submit/proof.h"
 #include "daemon/launch/slurm_job.h"
-#include "daemon/sys/allow.h"
+#include "daemon/sys/settings/allow.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"
 #include "proto/text/problems.h"

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/err.h"
 #include "proto/log.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/store/runs/runner.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/err.h"
 #include "proto/format.h"
 #include "proto/log.h"

@@ -11,7 +11,7 @@
 #include "daemon/store/checkpoints/claim.h"
 #include "daemon/store/checkpoints/init_from.h"
 #include "daemon/store/checkpoints/partials.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"

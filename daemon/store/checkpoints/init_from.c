@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/sys/message_file.h"
+#include "daemon/sys/files/message_file.h"
 #include "proto/check.h"
 #include "proto/ckpt/init_file.h"
 #include "proto/err.h"

@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "daemon/store/runs/runner.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"

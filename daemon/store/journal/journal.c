@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/store/journal/journal_record.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"

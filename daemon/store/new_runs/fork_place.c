@@ -12,8 +12,8 @@
 #include "daemon/run/fork_peer.h"
 #include "daemon/store/new_runs/fork_origin.h"
 #include "daemon/store/runs/runner.h"
-#include "daemon/sys/fileio.h"
-#include "daemon/sys/message_file.h"
+#include "daemon/sys/files/fileio.h"
+#include "daemon/sys/files/message_file.h"
 #include "proto/err.h"
 
 #define DATA_BYTES_MAX (16u << 20)

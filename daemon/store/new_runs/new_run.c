@@ -10,7 +10,7 @@
 #include "daemon/store/new_runs/fork_place.h"
 #include "daemon/store/runs/run_numbers.h"
 #include "daemon/store/runs/runs.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/err.h"
 #include "proto/log.h"
 #include "proto/wire/msg.h"

@@ -11,7 +11,7 @@
 #include "daemon/store/retention/forks.h"
 #include "daemon/store/retention/sweep_waits.h"
 #include "daemon/store/runs/runs.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"

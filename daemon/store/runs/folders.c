@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "daemon/run/run.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/err.h"
 #include "proto/log.h"
 

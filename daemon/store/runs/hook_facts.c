@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/sys/hooks.h"
+#include "daemon/sys/processes/hooks.h"
 #include "proto/text/json.h"
 #include "proto/text/precision.h"
 

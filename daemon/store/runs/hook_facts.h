@@ -1,4 +1,4 @@
-/* Which records of a run call a hook (daemon/sys/hooks.h), and what the hook is given. */
+/* Which records of a run call a hook (daemon/sys/processes/hooks.h), and what the hook is given. */
 #ifndef BIT_DAEMON_HOOK_FACTS_H
 #define BIT_DAEMON_HOOK_FACTS_H
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/sys/config.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/err.h"
 
 #define DIGITS_MAX 20

@@ -10,7 +10,7 @@
 #include "daemon/store/board/board_folders.h"
 #include "daemon/store/runs/folders.h"
 #include "daemon/store/runs/run_numbers.h"
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/log.h"

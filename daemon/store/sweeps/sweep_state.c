@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/store/runs/runs.h"
-#include "daemon/sys/message_file.h"
+#include "daemon/sys/files/message_file.h"
 #include "daemon/sys/walltime.h"
 #include "proto/check.h"
 #include "proto/err.h"

@@ -2,7 +2,7 @@
 #include "daemon/client/connection/quota.h"
 
 #include "daemon/client/connection/client.h"
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 #include "tests/test.h"

@@ -1,4 +1,4 @@
-#include "daemon/sys/hostlist.h"
+#include "daemon/sys/lists/hostlist.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "daemon/sys/child_run.h"
+#include "daemon/sys/processes/child_run.h"
 
 #include <signal.h>
 #include <stdio.h>

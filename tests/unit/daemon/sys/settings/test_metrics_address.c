@@ -1,9 +1,9 @@
-#include "daemon/sys/metrics_address.h"
+#include "daemon/sys/settings/metrics_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/err.h"
 #include "tests/test.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/sys/allow.h"
-#include "daemon/sys/metrics_address.h"
+#include "daemon/sys/settings/allow.h"
+#include "daemon/sys/settings/metrics_address.h"
 #include "proto/check.h"
 #include "proto/dryrun/plan_answer.h"
 #include "proto/err.h"

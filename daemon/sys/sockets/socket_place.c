@@ -1,4 +1,4 @@
-#include "daemon/sys/socket_place.h"
+#include "daemon/sys/sockets/socket_place.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

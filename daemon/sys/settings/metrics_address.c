@@ -1,4 +1,4 @@
-#include "daemon/sys/metrics_address.h"
+#include "daemon/sys/settings/metrics_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

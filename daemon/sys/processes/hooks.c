@@ -1,4 +1,4 @@
-#include "daemon/sys/hooks.h"
+#include "daemon/sys/processes/hooks.h"
 
 #include <errno.h>
 #include <signal.h>

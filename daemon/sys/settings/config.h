@@ -20,7 +20,7 @@ enum bit_link_kind {
     BIT_LINK_TCP,
 };
 
-/* Events for which the settings may name a program to run (daemon/sys/hooks.h). */
+/* Events for which the settings may name a program to run (daemon/sys/processes/hooks.h). */
 enum bit_hook { BIT_HOOK_END, BIT_HOOK_CHECKPOINT, BIT_HOOK_SWITCH, BIT_HOOK_ANOMALY, BIT_HOOKS };
 #define BIT_HOOK_MAX 1024 /* bytes of a hook's program and arguments */
 
@@ -45,7 +45,7 @@ struct bit_config {
 
     char group[64];                       /* users who may use the socket besides the owner; empty: none */
     char admin_group[64];                 /* users who may do everything to every run */
-    char allow_srun_arg[BIT_ALLOW_MAX];   /* what other users may pass to srun: a list (daemon/sys/allow.h) */
+    char allow_srun_arg[BIT_ALLOW_MAX];   /* what other users may pass to srun: a list (daemon/sys/settings/allow.h) */
     char allow_sbatch_arg[BIT_ALLOW_MAX]; /* the same for sbatch */
     char allow_env[BIT_ALLOW_MAX];        /* the same for variables of the ranks */
 

@@ -1,4 +1,4 @@
-#include "daemon/sys/passed_fds.h"
+#include "daemon/sys/sockets/passed_fds.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "daemon/sys/peer.h"
+#include "daemon/sys/sockets/peer.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -6,7 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/sys/passed_fds.h"
+#include "daemon/sys/sockets/passed_fds.h"
 #include "proto/err.h"
 #include "proto/wire/socket_path.h"
 

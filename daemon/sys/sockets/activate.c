@@ -1,4 +1,4 @@
-#include "daemon/sys/activate.h"
+#include "daemon/sys/sockets/activate.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

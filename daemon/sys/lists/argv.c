@@ -1,4 +1,4 @@
-#include "daemon/sys/argv.h"
+#include "daemon/sys/lists/argv.h"
 
 #include <errno.h>
 #include <stdarg.h>

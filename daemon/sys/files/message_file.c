@@ -1,9 +1,9 @@
-#include "daemon/sys/message_file.h"
+#include "daemon/sys/files/message_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "daemon/sys/allow.h"
+#include "daemon/sys/settings/allow.h"
 
 #include <ctype.h>
 #include <fnmatch.h>

@@ -1,5 +1,5 @@
-/* The table of daemon/sys/allow.h. */
-#include "daemon/sys/allow.h"
+/* The table of daemon/sys/settings/allow.h. */
+#include "daemon/sys/settings/allow.h"
 
 #include "proto/check.h"
 #include "proto/err.h"

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "daemon/sys/argv.h"
-#include "daemon/sys/config.h"
+#include "daemon/sys/lists/argv.h"
+#include "daemon/sys/settings/config.h"
 
 #define BIT_HOOKS_WAITING_MAX 64 /* of each hook */
 

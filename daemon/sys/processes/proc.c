@@ -1,4 +1,4 @@
-#include "daemon/sys/proc.h"
+#include "daemon/sys/processes/proc.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "daemon/sys/hostlist.h"
+#include "daemon/sys/lists/hostlist.h"
 
 #include "proto/err.h"
 #include "tests/test.h"

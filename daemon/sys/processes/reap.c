@@ -1,4 +1,4 @@
-#include "daemon/sys/reap.h"
+#include "daemon/sys/processes/reap.h"
 
 #include <signal.h>
 #include <stdlib.h>

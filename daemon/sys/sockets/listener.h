@@ -6,7 +6,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#include "daemon/sys/socket_place.h"
+#include "daemon/sys/sockets/socket_place.h"
 
 struct bit_listener {
     mode_t mode;

@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 #include "proto/bit.pb-c.h"
 #include "proto/spec/slurm_options.h"
 #include "proto/text/problems.h"

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/sys/proc.h"
+#include "daemon/sys/processes/proc.h"
 
 typedef void bit_reap_done(void *arg);
 

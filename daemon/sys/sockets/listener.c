@@ -1,11 +1,11 @@
-#include "daemon/sys/listener.h"
+#include "daemon/sys/sockets/listener.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/sys/peer.h"
+#include "daemon/sys/sockets/peer.h"
 #include "proto/err.h"
 
 static void on_closed(uv_handle_t *handle)

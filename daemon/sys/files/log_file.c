@@ -1,4 +1,4 @@
-#include "daemon/sys/log_file.h"
+#include "daemon/sys/files/log_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

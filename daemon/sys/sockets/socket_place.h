@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/sys/config.h"
+#include "daemon/sys/settings/config.h"
 
 struct bit_socket_place {
     uv_loop_t *loop;

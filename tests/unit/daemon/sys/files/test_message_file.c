@@ -1,11 +1,11 @@
 /* Messages as whole files, and files copied from one folder to another. */
-#include "daemon/sys/message_file.h"
+#include "daemon/sys/files/message_file.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "daemon/sys/fileio.h"
+#include "daemon/sys/files/fileio.h"
 #include "proto/bit.pb-c.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
