@@ -2,227 +2,34 @@
 
 #include <errno.h>
 #include <nccl.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "kernels/cuda/gpu.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/log.h"
-#include "worker/process/clock.h"
 #include "worker/ranks/nccl_plan.h"
-
-BIT_LOG_TOPIC("fabric_nccl");
-
-#define WATCH_MS    250
-#define WATCHED_MAX 128 /* operations under way that can be watched; further ones are not watched */
-
-/* One operation on a stream: event `before` is done when it can begin, `after` when it has ended. */
-struct watched {
-    cudaEvent_t before, after;
-    bool used;
-    double began_ms; /* when `before` was first seen done; 0: not yet */
-};
+#include "worker/ranks/nccl_result.h"
+#include "worker/ranks/nccl_watch.h"
 
 struct bit_nccl {
-    struct bit_fabric *fabric;   /* borrowed */
-    ncclComm_t whole;            /* all ranks, if they are divided into groups; the others are split from it */
-    ncclComm_t gather;           /* of a group, as is the next; on the exec's stream */
-    ncclComm_t beside;           /* for reductions during the backward pass, gathers during the forward pass */
-    ncclComm_t across;           /* across groups; NULL if there is only one. On the same stream as `beside` */
+    struct bit_fabric *fabric; /* borrowed */
+    struct bit_nccl_communicators communicator;
+    struct bit_nccl_watch *watch;
     cudaStream_t beside_stream;  /* a separate stream, so that these do not wait for later work of the exec */
     cudaEvent_t ready, finished; /* ready: the input of a collective beside; finished: all reductions */
     cudaEvent_t *come;           /* one per span of the layout: it has been gathered; owned */
     int come_count;
     bool in_group; /* between group_begin and group_end, watched by `grouped`, which is NULL if the watch has no room */
-    struct watched *grouped;
-
-    pthread_t watch;
-    bool watching;
-    pthread_mutex_t lock; /* protects what follows */
-    pthread_cond_t stop;
-    bool stopped;
-    double starting_ms; /* when the creation of communicators began; 0: they exist */
-    struct watched operations[WATCHED_MAX];
+    struct bit_nccl_operation *grouped;
 };
 
-static int result_of(const struct bit_nccl *nccl, ncclResult_t result, const char *call)
-{
-    const char *detail;
-
-    if (result == ncclSuccess)
-        return 0;
-    detail = ncclGetLastError(nccl->gather);
-    return bit_fail(BIT_ENCCL, "%.*s: %s%s%s", (int)strcspn(call, "("), call, ncclGetErrorString(result),
-                    detail != NULL && detail[0] != '\0' ? ": " : "", detail != NULL ? detail : "");
-}
-#define nccl_try(nccl, call) result_of((nccl), (call), #call)
+#define nccl_try(nccl, call) bit_nccl_try((nccl)->communicator.gather, call)
 
 /* Aborts on an error: others are inside the collective. */
 static void must(struct bit_nccl *nccl, int err)
 {
     if (err < 0)
         bit_comm_abort(nccl->fabric->comm, err);
-}
-
-/* ---- the watch, which limits how long we wait for NCCL */
-
-static void abort_communicator(ncclComm_t communicator)
-{
-    if (communicator != NULL)
-        ncclCommAbort(communicator);
-}
-
-/* Only the main thread may call MPI, and it hangs in the operation: ending this process makes the launcher end the
- * job. */
-static _Noreturn void give_up(struct bit_nccl *nccl, int err)
-{
-    struct bit_comm *comm = nccl->fabric->comm;
-
-    bit_error("gave up", "rank=%d device=%d code=%d why=%s", comm->rank, nccl->fabric->exec->gpu->device, err,
-              bit_fail_text());
-    if (comm->before_abort != NULL)
-        comm->before_abort(comm->before_abort_arg, err);
-    abort_communicator(nccl->across);
-    abort_communicator(nccl->beside);
-    abort_communicator(nccl->gather);
-    abort_communicator(nccl->whole);
-    _exit(bit_exit_code(err));
-}
-
-static int look_at_operation(struct watched *w, double now_ms)
-{
-    if (!w->used)
-        return 0;
-    if (cudaEventQuery(w->after) == cudaSuccess) {
-        w->used = false;
-        return 0;
-    }
-    if (w->began_ms == 0 && cudaEventQuery(w->before) == cudaSuccess)
-        w->began_ms = now_ms;
-    if (w->began_ms > 0 && now_ms - w->began_ms > BIT_FABRIC_PATIENCE_S * 1e3)
-        return bit_fail(BIT_ENCCL, "a collective between GPUs has not ended in %d s: a rank ended or hangs",
-                        BIT_FABRIC_PATIENCE_S);
-    return 0;
-}
-
-static int look_at_communicator(const struct bit_nccl *nccl, ncclComm_t communicator)
-{
-    ncclResult_t error = ncclSuccess;
-
-    if (communicator == NULL)
-        return 0;
-    if (ncclCommGetAsyncError(communicator, &error) != ncclSuccess || error == ncclInProgress)
-        return 0;
-    return result_of(nccl, error, "between GPUs");
-}
-
-static int look(struct bit_nccl *nccl)
-{
-    const double now_ms = bit_clock_ms(), start_s = bit_nccl_plan_start_s(nccl->fabric->comm->size);
-    int err = 0;
-
-    if (nccl->starting_ms > 0)
-        return now_ms - nccl->starting_ms < start_s * 1e3
-                   ? 0
-                   : bit_fail(BIT_ENCCL, "NCCL did not start in %.0f s: not every rank came", start_s);
-    for (int i = 0; i < WATCHED_MAX && err >= 0; i++)
-        err = look_at_operation(&nccl->operations[i], now_ms);
-    if (err >= 0)
-        err = look_at_communicator(nccl, nccl->beside);
-    if (err >= 0)
-        err = look_at_communicator(nccl, nccl->gather);
-    if (err >= 0)
-        err = look_at_communicator(nccl, nccl->across);
-    return err;
-}
-
-static void add_ms(struct timespec *t, long ms)
-{
-    t->tv_nsec += ms * 1000000;
-    t->tv_sec += t->tv_nsec / 1000000000;
-    t->tv_nsec %= 1000000000;
-}
-
-static void *watch(void *arg)
-{
-    struct bit_nccl *nccl = arg;
-    struct timespec next;
-    int err = 0;
-
-    cudaSetDevice(nccl->fabric->exec->gpu->device);
-    pthread_mutex_lock(&nccl->lock);
-    clock_gettime(CLOCK_MONOTONIC, &next);
-    while (!nccl->stopped && err >= 0) {
-        add_ms(&next, WATCH_MS);
-        pthread_cond_timedwait(&nccl->stop, &nccl->lock, &next);
-        err = nccl->stopped ? 0 : look(nccl);
-    }
-    pthread_mutex_unlock(&nccl->lock);
-    if (err < 0)
-        give_up(nccl, err);
-    return NULL;
-}
-
-/* Call before an operation is enqueued on `stream`. NULL if the watch has no room. */
-static struct watched *watch_begin(struct bit_nccl *nccl, cudaStream_t stream)
-{
-    struct watched *free_one = NULL;
-
-    pthread_mutex_lock(&nccl->lock);
-    for (int i = 0; i < WATCHED_MAX && free_one == NULL; i++)
-        if (!nccl->operations[i].used)
-            free_one = &nccl->operations[i];
-    pthread_mutex_unlock(&nccl->lock);
-    if (free_one != NULL)
-        must(nccl, bit_gpu_try(cudaEventRecord(free_one->before, stream)));
-    return free_one;
-}
-
-static void watch_end(struct bit_nccl *nccl, struct watched *w, cudaStream_t stream)
-{
-    if (w == NULL)
-        return;
-    must(nccl, bit_gpu_try(cudaEventRecord(w->after, stream)));
-    pthread_mutex_lock(&nccl->lock);
-    w->began_ms = 0;
-    w->used = true;
-    pthread_mutex_unlock(&nccl->lock);
-}
-
-static int start_watch(struct bit_nccl *nccl)
-{
-    pthread_condattr_t monotonic;
-
-    for (int i = 0; i < WATCHED_MAX; i++) {
-        int err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->operations[i].before, cudaEventDisableTiming));
-        if (err >= 0)
-            err = bit_gpu_try(cudaEventCreateWithFlags(&nccl->operations[i].after, cudaEventDisableTiming));
-        if (err < 0)
-            return err;
-    }
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&nccl->lock, NULL);
-    pthread_cond_init(&nccl->stop, &monotonic);
-    nccl->starting_ms = bit_clock_ms();
-    if (pthread_create(&nccl->watch, NULL, watch, nccl) != 0)
-        return bit_fail(-EAGAIN, "a thread that watches NCCL");
-    nccl->watching = true;
-    return 0;
-}
-
-static void stop_watch(struct bit_nccl *nccl)
-{
-    if (!nccl->watching)
-        return;
-    pthread_mutex_lock(&nccl->lock);
-    nccl->stopped = true;
-    pthread_cond_signal(&nccl->stop);
-    pthread_mutex_unlock(&nccl->lock);
-    pthread_join(nccl->watch, NULL);
 }
 
 /* ---- life */
@@ -258,11 +65,15 @@ static int split(struct bit_nccl *nccl)
 {
     const struct bit_comm *group = nccl->fabric->group;
     const int index = nccl->fabric->comm->rank / group->size;
-    int err = nccl_try(nccl, ncclCommSplit(nccl->whole, index, group->rank, &nccl->gather, NULL));
+    int err = nccl_try(nccl,
+                       ncclCommSplit(nccl->communicator.whole, index, group->rank, &nccl->communicator.gather, NULL));
 
     if (err >= 0)
-        err = nccl_try(nccl, ncclCommSplit(nccl->whole, index, group->rank, &nccl->beside, NULL));
-    return err < 0 ? err : nccl_try(nccl, ncclCommSplit(nccl->whole, group->rank, index, &nccl->across, NULL));
+        err = nccl_try(nccl,
+                       ncclCommSplit(nccl->communicator.whole, index, group->rank, &nccl->communicator.beside, NULL));
+    return err < 0 ? err
+                   : nccl_try(nccl, ncclCommSplit(nccl->communicator.whole, group->rank, index,
+                                                  &nccl->communicator.across, NULL));
 }
 
 /* Makes two communicators of the same ranks: the second is split from the first, which needs no new rendezvous. Groups
@@ -278,11 +89,11 @@ static int connect(struct bit_nccl *nccl)
     if (err >= 0)
         err = share_ids(nccl, ids, count);
     if (err >= 0)
-        err = connect_all(nccl, ids, count, divided ? &nccl->whole : &nccl->gather);
+        err = connect_all(nccl, ids, count, divided ? &nccl->communicator.whole : &nccl->communicator.gather);
     if (err >= 0 && divided)
         err = split(nccl);
     else if (err >= 0)
-        err = nccl_try(nccl, ncclCommSplit(nccl->gather, 0, comm->rank, &nccl->beside, NULL));
+        err = nccl_try(nccl, ncclCommSplit(nccl->communicator.gather, 0, comm->rank, &nccl->communicator.beside, NULL));
     free(ids);
     return err;
 }
@@ -305,19 +116,13 @@ static void nccl_destroy(struct bit_nccl *nccl)
 {
     if (nccl == NULL)
         return;
-    stop_watch(nccl);
+    bit_nccl_watch_destroy(nccl->watch);
     if (nccl->beside_stream != NULL)
         cudaStreamSynchronize(nccl->beside_stream);
-    destroy_communicator(nccl->across);
-    destroy_communicator(nccl->beside);
-    destroy_communicator(nccl->gather);
-    destroy_communicator(nccl->whole);
-    for (int i = 0; i < WATCHED_MAX; i++) {
-        if (nccl->operations[i].before != NULL)
-            cudaEventDestroy(nccl->operations[i].before);
-        if (nccl->operations[i].after != NULL)
-            cudaEventDestroy(nccl->operations[i].after);
-    }
+    destroy_communicator(nccl->communicator.across);
+    destroy_communicator(nccl->communicator.beside);
+    destroy_communicator(nccl->communicator.gather);
+    destroy_communicator(nccl->communicator.whole);
     if (nccl->ready != NULL)
         cudaEventDestroy(nccl->ready);
     if (nccl->finished != NULL)
@@ -361,14 +166,12 @@ static int nccl_create(struct bit_fabric *fabric, struct bit_nccl **out)
     if (err >= 0)
         err = create_come(nccl, fabric->layout->span_count);
     if (err >= 0)
-        err = start_watch(nccl);
+        err = bit_nccl_watch_create(fabric->comm, fabric->exec->gpu->device, &nccl->communicator, &nccl->watch);
     if (err >= 0)
         err = connect(nccl);
     if (err < 0)
         goto out;
-    pthread_mutex_lock(&nccl->lock);
-    nccl->starting_ms = 0;
-    pthread_mutex_unlock(&nccl->lock);
+    bit_nccl_watch_made(nccl->watch);
     describe(fabric);
     *out = nccl;
     nccl = NULL;
@@ -382,7 +185,7 @@ out:
 static void nccl_group_begin(struct bit_nccl *nccl)
 {
     must(nccl, nccl_try(nccl, ncclGroupStart()));
-    nccl->grouped = watch_begin(nccl, nccl->fabric->exec->gpu->stream);
+    nccl->grouped = bit_nccl_watch_begin(nccl->watch, nccl->fabric->exec->gpu->stream);
     nccl->in_group = true;
 }
 
@@ -390,34 +193,34 @@ static void nccl_group_end(struct bit_nccl *nccl)
 {
     nccl->in_group = false;
     must(nccl, nccl_try(nccl, ncclGroupEnd()));
-    watch_end(nccl, nccl->grouped, nccl->fabric->exec->gpu->stream);
+    bit_nccl_watch_end(nccl->watch, nccl->grouped, nccl->fabric->exec->gpu->stream);
 }
 
 /* Between group_begin and group_end all operations are watched as one. */
-static struct watched *watch_one(struct bit_nccl *nccl, cudaStream_t stream)
+static struct bit_nccl_operation *watch_one(struct bit_nccl *nccl, cudaStream_t stream)
 {
-    return nccl->in_group ? NULL : watch_begin(nccl, stream);
+    return nccl->in_group ? NULL : bit_nccl_watch_begin(nccl->watch, stream);
 }
 
 static void nccl_all_gather(struct bit_nccl *nccl, void *vector, size_t each_bytes)
 {
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
-    struct watched *w = watch_one(nccl, stream);
+    struct bit_nccl_operation *operation = watch_one(nccl, stream);
     const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->group->rank * each_bytes;
 
-    must(nccl, nccl_try(nccl, ncclAllGather(mine, vector, each_bytes, ncclUint8, nccl->gather, stream)));
-    watch_end(nccl, w, stream);
+    must(nccl, nccl_try(nccl, ncclAllGather(mine, vector, each_bytes, ncclUint8, nccl->communicator.gather, stream)));
+    bit_nccl_watch_end(nccl->watch, operation, stream);
 }
 
 static void nccl_sum(struct bit_nccl *nccl, void *values, int64_t count, enum bit_nccl_type type)
 {
     static const ncclDataType_t types[] = {[BIT_NCCL_U32] = ncclUint32, [BIT_NCCL_F64] = ncclFloat64};
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
-    struct watched *w = watch_one(nccl, stream);
+    struct bit_nccl_operation *operation = watch_one(nccl, stream);
 
-    must(nccl,
-         nccl_try(nccl, ncclAllReduce(values, values, (size_t)count, types[type], ncclSum, nccl->gather, stream)));
-    watch_end(nccl, w, stream);
+    must(nccl, nccl_try(nccl, ncclAllReduce(values, values, (size_t)count, types[type], ncclSum,
+                                            nccl->communicator.gather, stream)));
+    bit_nccl_watch_end(nccl->watch, operation, stream);
 }
 
 /* What is enqueued on the second stream from now on waits for what is enqueued on the exec's stream now. */
@@ -431,13 +234,13 @@ static void nccl_gather_beside(struct bit_nccl *nccl, void *vector, size_t each_
 {
     const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->group->rank * each_bytes;
     cudaStream_t stream = nccl->beside_stream;
-    struct watched *w;
+    struct bit_nccl_operation *operation;
 
     BIT_ASSERT(slot >= 0 && slot < nccl->come_count);
     follow_exec(nccl);
-    w = watch_begin(nccl, stream);
-    must(nccl, nccl_try(nccl, ncclAllGather(mine, vector, each_bytes, ncclUint8, nccl->beside, stream)));
-    watch_end(nccl, w, stream);
+    operation = bit_nccl_watch_begin(nccl->watch, stream);
+    must(nccl, nccl_try(nccl, ncclAllGather(mine, vector, each_bytes, ncclUint8, nccl->communicator.beside, stream)));
+    bit_nccl_watch_end(nccl->watch, operation, stream);
     must(nccl, bit_gpu_try(cudaEventRecord(nccl->come[slot], stream)));
 }
 
@@ -449,25 +252,25 @@ static void nccl_gather_await(struct bit_nccl *nccl, int slot)
 static void nccl_reduce_scatter(struct bit_nccl *nccl, float *vector, int64_t each)
 {
     float *mine = vector + nccl->fabric->group->rank * each;
-    struct watched *w;
+    struct bit_nccl_operation *operation;
 
     follow_exec(nccl);
-    w = watch_begin(nccl, nccl->beside_stream);
-    must(nccl, nccl_try(nccl, ncclReduceScatter(vector, mine, (size_t)each, ncclFloat32, ncclSum, nccl->beside,
-                                                nccl->beside_stream)));
-    watch_end(nccl, w, nccl->beside_stream);
+    operation = bit_nccl_watch_begin(nccl->watch, nccl->beside_stream);
+    must(nccl, nccl_try(nccl, ncclReduceScatter(vector, mine, (size_t)each, ncclFloat32, ncclSum,
+                                                nccl->communicator.beside, nccl->beside_stream)));
+    bit_nccl_watch_end(nccl->watch, operation, nccl->beside_stream);
 }
 
 static void nccl_all_reduce(struct bit_nccl *nccl, float *vector, int64_t count)
 {
     cudaStream_t stream = nccl->beside_stream;
-    struct watched *w;
+    struct bit_nccl_operation *operation;
 
     follow_exec(nccl);
-    w = watch_begin(nccl, stream);
-    must(nccl,
-         nccl_try(nccl, ncclAllReduce(vector, vector, (size_t)count, ncclFloat32, ncclSum, nccl->across, stream)));
-    watch_end(nccl, w, stream);
+    operation = bit_nccl_watch_begin(nccl->watch, stream);
+    must(nccl, nccl_try(nccl, ncclAllReduce(vector, vector, (size_t)count, ncclFloat32, ncclSum,
+                                            nccl->communicator.across, stream)));
+    bit_nccl_watch_end(nccl->watch, operation, stream);
 }
 
 static void nccl_reduce_wait(struct bit_nccl *nccl)
