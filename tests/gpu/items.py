@@ -6,7 +6,7 @@ import threading
 
 from plan import ALL, Item
 
-PARTS = ("kcheck", "sanitize", "runs", "faults", "shared", "bench", "peer", "many", "options", "snapshot", "import", "score")
+PARTS = ("kcheck", "sanitize", "runs", "faults", "shared", "bench", "peer", "many", "options", "accuracy", "snapshot", "import", "score")
 ALIASES = {"two": "many"}
 SHARE = "tests/gpu/libshare_gpu.so"
 HOME = {"16bit": 0, "ternary": 1}  # with several cards, the one on which bitd, PyTorch and the options of a phase are timed
@@ -185,6 +185,7 @@ def table(parts, gpus, small, with_peer):
         "peer": peer_items(small) if with_peer else [],
         "many": [item for _, item in many_items(gpus, small, with_peer)],
         "options": options,
+        "accuracy": [Item("accuracy", "accuracy", 240, 1, in_bed("data gradients of int8", "accuracy", "int8_gradients"))],
         "snapshot": [Item("snapshot", "snapshot", 85, 1, in_bed("checkpoints beside training", "snapshot", "beside_training"))],
         "import": [Item("import", "import", 90, 1, published)],
         "score": [Item("score", "score", 180 if with_peer else 60, 1, functools.partial(scored, with_peer))],

@@ -18,12 +18,12 @@ def documents(folder):
                     yield name, f.read()
 
 
-def make(bitctl, out):
-    """Tokenize the library. Returns the token file's path."""
+def make(bitctl, out, most=BYTES):
+    """Tokenize the library, or about its first `most` characters. Returns the token file's path."""
     source, total = os.path.join(out, "documents.jsonl"), 0
     with open(source, "w") as f:
         for name, text in documents(sysconfig.get_paths()["stdlib"]):
-            if total > BYTES:
+            if total > most:
                 break
             f.write(json.dumps({"id": name, "source": "python", "text": text}) + "\n")
             total += len(text)
