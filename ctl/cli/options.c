@@ -18,6 +18,8 @@
 
 #define OPTIONS_MAX 32
 
+enum { END = -1, HELPED = -2, MISTAKEN = -3 }; /* instead of an option: none is left, --help was printed, a mistake */
+
 /* getopt's tables: values from 1000 are the verb's own options in order, those from 2000 the common ones. */
 static void build_tables(const struct bit_cli_verb *verb, struct option *longs, char *shorts)
 {
@@ -50,7 +52,7 @@ static int letter_to_value(const struct bit_cli_verb *verb, int letter)
     return letter;
 }
 
-static int take_common(struct bit_options *o, int which)
+static int take_common(const struct bit_options *o, int which)
 {
     switch (which) {
     case BIT_COMMON_JSON:
@@ -65,7 +67,7 @@ static int take_common(struct bit_options *o, int which)
         return 0;
     default:
         bit_help(o->verb);
-        return BIT_OPTIONS_EXIT;
+        return HELPED;
     }
 }
 
@@ -89,7 +91,21 @@ static const char *first_word(const struct bit_cli_verb *verb, char out[16])
     return n > 0 ? out : NULL;
 }
 
-int bit_options_next(struct bit_options *o, int argc, char **argv)
+/* getopt's '?' and ':' */
+static void refuse(const struct bit_cli_verb *verb, int got, const char *word)
+{
+    if (got == ':')
+        bit_usage(verb, "%s needs a value", word);
+    else if (optopt && optopt < 1000)
+        bit_usage(verb, "there is no -%c", optopt);
+    else if (optopt >= 1000)
+        bit_usage(verb, "%s takes no value", word);
+    else
+        refuse_option(verb, word);
+}
+
+/* The index in verb->options of the next option, whose value is in optarg. Common options are taken here. */
+static int next(const struct bit_options *o, int argc, char **argv)
 {
     struct option longs[OPTIONS_MAX];
     char shorts[2 * OPTIONS_MAX + 2];
@@ -98,57 +114,47 @@ int bit_options_next(struct bit_options *o, int argc, char **argv)
     opterr = 0;
     for (;;) {
         int got = getopt_long(argc, argv, shorts, longs, NULL);
-        if (got == -1) {
-            o->rest = optind;
-            return BIT_OPTIONS_END;
-        }
+        if (got == -1)
+            return END;
         if (got == '?' || got == ':') {
-            if (got == ':')
-                bit_usage(o->verb, "%s needs a value", argv[optind - 1]);
-            else if (optopt && optopt < 1000)
-                bit_usage(o->verb, "there is no -%c", optopt);
-            else if (optopt >= 1000)
-                bit_usage(o->verb, "%s takes no value", argv[optind - 1]);
-            else
-                refuse_option(o->verb, argv[optind - 1]);
-            return BIT_OPTIONS_USAGE;
+            refuse(o->verb, got, argv[optind - 1]);
+            return MISTAKEN;
         }
         if (got < 1000)
             got = letter_to_value(o->verb, got);
-        if (got < 2000) {
-            o->value = optarg;
+        if (got < 2000)
             return got - 1000;
-        }
-        if (take_common(o, got - 2000) == BIT_OPTIONS_EXIT)
-            return BIT_OPTIONS_EXIT;
+        if (take_common(o, got - 2000) == HELPED)
+            return HELPED;
     }
 }
 
-static int end_with(struct bit_options *o, int got, int argc, char **argv, int least, int most)
+static int check_words(const struct bit_options *o)
 {
     char name[16];
 
-    if (got == BIT_OPTIONS_EXIT)
-        return BIT_EXIT_OK;
-    if (got == BIT_OPTIONS_USAGE)
-        return BIT_EXIT_USAGE;
-    BIT_ASSERT(got == BIT_OPTIONS_END);
-    if (argc - o->rest < least)
-        return least == 1 && first_word(o->verb, name) ? bit_usage(o->verb, "which %s?", name)
-                                                       : bit_usage(o->verb, "an argument is missing");
-    if (argc - o->rest > most)
-        return bit_usage(o->verb, "'%s' is one word too many", argv[o->rest + most]);
+    if (o->words < o->least)
+        return o->least == 1 && first_word(o->verb, name) ? bit_usage(o->verb, "which %s?", name)
+                                                          : bit_usage(o->verb, "an argument is missing");
+    if (o->words > o->most)
+        return bit_usage(o->verb, "'%s' is one word too many", o->word[o->most]);
     return -1;
 }
 
-int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int words)
+int bit_options_parse(struct bit_options *o, int argc, char **argv)
 {
-    return end_with(o, got, argc, argv, words, words);
-}
+    int got;
 
-int bit_options_end_many(struct bit_options *o, int got, int argc, char **argv)
-{
-    return end_with(o, got, argc, argv, 1, argc);
+    while ((got = next(o, argc, argv)) >= 0) {
+        const int code = o->take(o->arg, got, optarg);
+        if (code != 0)
+            return code;
+    }
+    if (got != END)
+        return got == HELPED ? BIT_EXIT_OK : BIT_EXIT_USAGE;
+    o->word = argv + optind;
+    o->words = argc - optind;
+    return check_words(o);
 }
 
 static bool usage_in_json;

@@ -1,30 +1,31 @@
-/* Parses a verb's options with getopt_long, and reports command lines that are wrong. */
+/* Parses a verb's command line with getopt_long, and reports what is wrong with it. */
 #ifndef BIT_CTL_OPTIONS_H
 #define BIT_CTL_OPTIONS_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "ctl/cli/verb.h"
 
+#define BIT_WORDS_MANY INT_MAX
+
 struct bit_options {
     const struct bit_cli_verb *verb;
-    struct bit_cli *cli;
-    const char *value; /* of the option just returned */
-    int rest;          /* after the last option: index of the first other word */
+    struct bit_cli *cli; /* the common options are kept here */
+    /* Takes an option of the verb: its index in verb->options, and its value or NULL. Returns 0, or the exit code after
+     * a mistake was reported. NULL if the verb has no option. */
+    int (*take)(void *arg, int option, const char *value);
+    void *arg;
+    int least, most; /* words that must follow the options; most may be BIT_WORDS_MANY */
+    /* outputs */
+    char **word; /* the words, borrowed from argv */
+    int words;
 };
-enum { BIT_OPTIONS_END = -1, BIT_OPTIONS_EXIT = -2, BIT_OPTIONS_USAGE = -3 };
 /**
- * The index in verb->options of the next option, or BIT_OPTIONS_END; BIT_OPTIONS_EXIT after --help was printed (exit
- * 0), BIT_OPTIONS_USAGE after a mistake was reported (exit 2). The common options are handled here.
+ * Parse the command line, up to the first mistake.
+ * Returns     < 0 to go on with the words, or the exit code to end with: a mistake was reported, or --help was printed
  */
-int bit_options_next(struct bit_options *o, int argc, char **argv);
-/**
- * Call this after the last option. `got` is what bit_options_next returned; exactly `words` words must follow.
- * Returns < 0 to go on with argv[o->rest], or the exit code to end with.
- */
-int bit_options_end(struct bit_options *o, int got, int argc, char **argv, int words);
-/** The same where at least one word must follow: argv[o->rest] to argv[argc - 1]. */
-int bit_options_end_many(struct bit_options *o, int got, int argc, char **argv);
+int bit_options_parse(struct bit_options *o, int argc, char **argv);
 
 /**
  * Report mistakes as JSON from here on. Called before the verb parses its options, because a mistake may come before

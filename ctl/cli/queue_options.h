@@ -29,6 +29,15 @@ struct bit_queue_options {
     size_t after_count;
 };
 
+/** Sets the fields of a request for a new run. The request borrows the texts. */
+#define BIT_QUEUE_OPTIONS_COPY(request, queue)                                                                         \
+    do {                                                                                                               \
+        (request)->has_priority = (queue)->has_priority;                                                               \
+        (request)->priority = (queue)->priority;                                                                       \
+        (request)->after = (char **)(uintptr_t)(queue)->after;                                                         \
+        (request)->n_after = (queue)->after_count;                                                                     \
+    } while (0)
+
 /** Returns 0, or the exit code after the mistake was printed. */
 int bit_queue_options_priority(const struct bit_cli_verb *verb, struct bit_queue_options *q, const char *value);
 int bit_queue_options_after(const struct bit_cli_verb *verb, struct bit_queue_options *q, const char *value);

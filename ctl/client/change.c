@@ -67,6 +67,15 @@ static void set_text(void *request, const char *name, char *text)
     *at = text;
 }
 
+int bit_change_take_no_wait(void *request, int option, const char *value)
+{
+    protobuf_c_boolean *has = NULL, *no_wait = field_of(request, "no_wait", PROTOBUF_C_TYPE_BOOL, &has);
+
+    BIT_ASSERT(no_wait != NULL);
+    *has = *no_wait = true;
+    return 0;
+}
+
 int bit_change_send_found(struct bit_cli *cli, uint16_t type, void *request, char found[BIT_RUN_ID_MAX])
 {
     char id[40];
@@ -161,17 +170,16 @@ static void order_all(struct bit_cli *cli, uint16_t type, void *request, struct 
     *has = *no_wait = false;
 }
 
-int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16_t type, void *request)
+int bit_change_each(const struct bit_options *o, uint16_t type, void *request)
 {
-    int code = bit_options_end_many(o, got, argc, argv), first = 0, count = argc - o->rest;
-
-    if (code >= 0)
-        return code;
+    const int count = o->words;
     struct asked *all = calloc((size_t)count, sizeof *all);
+    int first = 0;
+
     if (all == NULL)
         return bit_failure_print(o->cli, bit_fail(-ENOMEM, "%d runs", count));
     for (int i = 0; i < count; i++) {
-        all[i].run = argv[o->rest + i];
+        all[i].run = o->word[i];
         bit_request_id(all[i].id);
         all[i].code = bit_sweep_word(o->cli, all[i].run, all[i].sweep);
         all[i].is_sweep = all[i].code < 0;
@@ -181,9 +189,9 @@ int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16
     for (int i = 0; i < count && first != BIT_EXIT_UNAVAILABLE; i++) {
         set_text(request, "run", all[i].run);
         set_text(request, "request_id", all[i].id);
-        code = all[i].code       ? all[i].code
-               : all[i].is_sweep ? change_sweep(o->cli, type, request, all[i].sweep)
-                                 : send_change(o->cli, type, request, NULL);
+        const int code = all[i].code       ? all[i].code
+                         : all[i].is_sweep ? change_sweep(o->cli, type, request, all[i].sweep)
+                                           : send_change(o->cli, type, request, NULL);
         first = first ? first : code;
     }
     free(all);

@@ -19,6 +19,8 @@
 
 /** The options of a verb that has only --no-wait. */
 extern const struct bit_option bit_change_options[];
+/** Takes --no-wait (bit_options): `request` is a message with a field no_wait. */
+int bit_change_take_no_wait(void *request, int option, const char *value);
 
 /**
  * Send a request with a new request id, and print what bitd did: "r7: paused after step 412 (event 431)".
@@ -33,12 +35,11 @@ int bit_change_send(struct bit_cli *cli, uint16_t type, void *request);
 int bit_change_send_found(struct bit_cli *cli, uint16_t type, void *request, char found[BIT_RUN_ID_MAX]);
 
 /**
- * The end of a verb that does the same to each RUN: after the last option at least one word must follow. All runs are
- * ordered before the first is waited for, and a line is printed for each.
- * got         what bit_options_next returned last
+ * Do the same to each of the command line's words, which are runs. All runs are ordered before the first is waited for,
+ * and a line is printed for each.
  * request     as above; fields run, request_id and no_wait are set here
  * Returns     the exit code: the first that is not 0
  */
-int bit_change_end(struct bit_options *o, int got, int argc, char **argv, uint16_t type, void *request);
+int bit_change_each(const struct bit_options *o, uint16_t type, void *request);
 
 #endif

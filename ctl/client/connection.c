@@ -272,6 +272,15 @@ int bit_connection_reopen_said(struct bit_connection *c, const struct bit_cli *c
     return reopen(c);
 }
 
+bool bit_connection_is_there(const struct bit_cli *cli)
+{
+    struct bit_connection c;
+    const int err = bit_connection_open(&c, cli->socket);
+
+    bit_connection_close(&c);
+    return err != BIT_EDAEMON;
+}
+
 int bit_connection_open_waiting(struct bit_connection *c, const struct bit_cli *cli)
 {
     int err = bit_connection_open(c, cli->socket);

@@ -34,6 +34,8 @@ struct bit_cli;
  * BIT_EDAEMON.
  */
 int bit_connection_reopen_said(struct bit_connection *c, const struct bit_cli *cli);
+/** Whether a daemon answers; true also if it refuses us. */
+bool bit_connection_is_there(const struct bit_cli *cli);
 /**
  * bit_connection_open for verbs that outlive a daemon: if a killed daemon has left its socket, wait for its return as
  * above. Without a socket there was no daemon: an error at once.

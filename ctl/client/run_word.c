@@ -61,3 +61,12 @@ int bit_run_word(struct bit_cli *cli, const char *word, char id[BIT_RUN_ID_MAX])
     bit_msg_free(reply);
     return code;
 }
+
+int bit_run_word_to_follow(struct bit_cli *cli, char *word, bool follows, char id[BIT_RUN_ID_MAX], char **run)
+{
+    const int code = follows ? bit_run_word(cli, word, id) : 0;
+
+    if (code == 0)
+        *run = follows ? id : word;
+    return code;
+}

@@ -2,6 +2,8 @@
 #ifndef BIT_CTL_RUN_WORD_H
 #define BIT_CTL_RUN_WORD_H
 
+#include <stdbool.h>
+
 #include "ctl/cli/verb.h"
 #include "proto/limits.h"
 
@@ -12,5 +14,10 @@
  * Returns     0, or the exit code after the reason was printed
  */
 int bit_run_word(struct bit_cli *cli, const char *word, char id[BIT_RUN_ID_MAX]);
+/**
+ * The run of a request about `word`: the word itself, or if the request `follows` the run, and so is sent again after a
+ * restart of bitd, the id as above. *run borrows either.
+ */
+int bit_run_word_to_follow(struct bit_cli *cli, char *word, bool follows, char id[BIT_RUN_ID_MAX], char **run);
 
 #endif

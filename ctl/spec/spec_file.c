@@ -26,14 +26,6 @@
 #include "proto/spec/spec_slurm.h"
 #include "proto/wire/msg.h"
 
-int bit_spec_file_set(struct bit_spec_file *f, const char *assignment)
-{
-    if (f->set_count == BIT_SPEC_FILE_SETS_MAX)
-        return -ENOSPC;
-    f->set[f->set_count++] = assignment;
-    return 0;
-}
-
 void bit_spec_file_finish(struct bit_spec_file *f)
 {
     bit_msg_free(f->spec);
@@ -251,7 +243,7 @@ static int check(struct bit_spec_file *f)
 /* bitd checks again, but only here problems have line and column. err: the result of loading. */
 static int change_and_check(struct bit_spec_file *f, int err)
 {
-    for (int i = 0; f->spec != NULL && i < f->set_count; i++) {
+    for (size_t i = 0; f->spec != NULL && i < f->set_count; i++) {
         int of_set = bit_spec_set(f->spec, f->set[i], &f->problems);
         err = err < 0 ? err : of_set;
     }

@@ -8,14 +8,12 @@
 #include "proto/bit.pb-c.h"
 #include "proto/text/problems.h"
 
-#define BIT_SPEC_FILE_SETS_MAX 64
-
 struct bit_spec_file {
-    const char *path; /* as on the command line; - is standard input */
-    const char *name; /* --name, or NULL */
-    bool submits;     /* false: it is only checked */
-    const char *set[BIT_SPEC_FILE_SETS_MAX];
-    int set_count;
+    const char *path;       /* as on the command line; - is standard input */
+    const char *name;       /* --name, or NULL */
+    bool submits;           /* false: it is only checked */
+    const char *const *set; /* --set */
+    size_t set_count;
     /* NULL, or whether what it was made from has changed: bitd's refusal is not printed then, and the caller makes it
      * again. */
     bool (*outdated)(void *arg);
@@ -26,8 +24,6 @@ struct bit_spec_file {
     struct bit_problems problems;
 };
 
-/** Add a --set. Errors: -ENOSPC above BIT_SPEC_FILE_SETS_MAX. */
-int bit_spec_file_set(struct bit_spec_file *f, const char *assignment);
 /**
  * Load, change and check it. If a rule is broken, the files that it names are checked, too, so that all problems are
  * reported at once.

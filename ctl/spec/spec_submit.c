@@ -23,7 +23,7 @@ static int ask_bitd(struct bit_cli *cli, struct bit_spec_file *f, Bit__SubmitReq
     return code;
 }
 
-int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct bit_spec_submit *how,
+int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct bit_submit_options *how,
                     Bit__SubmitReply **reply)
 {
     Bit__SubmitRequest ask = BIT__SUBMIT_REQUEST__INIT;
@@ -32,21 +32,8 @@ int bit_spec_submit(struct bit_cli *cli, struct bit_spec_file *f, const struct b
     bit_request_id(id);
     ask.request_id = how->request_id != NULL ? bit_lend(how->request_id) : id;
     ask.has_paused = ask.paused = how->paused;
-    ask.has_priority = how->queue.has_priority;
-    ask.priority = how->queue.priority;
-    ask.after = (char **)(uintptr_t)how->queue.after;
-    ask.n_after = how->queue.after_count;
+    BIT_QUEUE_OPTIONS_COPY(&ask, &how->queue);
     return ask_bitd(cli, f, &ask, BIT_MSG_SUBMIT_REPLY, reply);
-}
-
-/* Without a daemon the dry run is done locally, as far as possible. */
-static bool no_daemon_answers(const struct bit_cli *cli)
-{
-    struct bit_connection c;
-    int err = bit_connection_open(&c, cli->socket);
-
-    bit_connection_close(&c);
-    return err == BIT_EDAEMON;
 }
 
 int bit_spec_submit_dry_run(struct bit_cli *cli, struct bit_spec_file *f)
@@ -55,7 +42,7 @@ int bit_spec_submit_dry_run(struct bit_cli *cli, struct bit_spec_file *f)
     Bit__DryRunReply *dry = NULL;
     char id[40];
 
-    if (no_daemon_answers(cli))
+    if (!bit_connection_is_there(cli)) /* as far as possible */
         return bit_local_check(cli, f);
     bit_request_id(id);
     ask.request_id = id;

@@ -49,15 +49,15 @@ static int refuse(struct bit_cli *cli, struct bit_sweep_submit *s, int err)
     if (f->base_path != NULL && (cli->json || !f->is_sweep) && f->problems.count > 0)
         move_all(&f->problems, &f->base_problems);
     if (f->base_problems.count == 0)
-        return refuse_one(cli, f->path, &f->problems, !s->dry_run, err);
-    int code = refuse_one(cli, f->base_path, &f->base_problems, !s->dry_run && !both, err);
-    return f->problems.count > 0 ? refuse_one(cli, f->path, &f->problems, !s->dry_run, err) : code;
+        return refuse_one(cli, f->path, &f->problems, !s->run.dry_run, err);
+    int code = refuse_one(cli, f->base_path, &f->base_problems, !s->run.dry_run && !both, err);
+    return f->problems.count > 0 ? refuse_one(cli, f->path, &f->problems, !s->run.dry_run, err) : code;
 }
 
 static void choose_name(struct bit_sweep_submit *s)
 {
     const struct bit_sweep_file *f = &s->file;
-    const char *name = s->name != NULL ? s->name : f->sweep->name;
+    const char *name = s->run.name != NULL ? s->run.name : f->sweep->name;
 
     if (name == NULL && !f->is_sweep)
         name = f->base->name;
@@ -70,10 +70,10 @@ static void choose_name(struct bit_sweep_submit *s)
 /* A field set by --set and by the branches is a mistake: the branches would undo --set. */
 static void check_sets(struct bit_sweep_submit *s)
 {
-    for (size_t i = 0; i < s->set_count; i++)
+    for (size_t i = 0; i < s->run.set_count; i++)
         for (size_t k = 0; k < s->branches.item[0].count; k++)
-            if (bit_sweep_keys_overlap(s->set[i], s->branches.item[0].set[k].text))
-                bit_problems_add(&s->file.problems, NULL, 0, 0, "--set %s: the branches have %s", s->set[i],
+            if (bit_sweep_keys_overlap(s->run.set[i], s->branches.item[0].set[k].text))
+                bit_problems_add(&s->file.problems, NULL, 0, 0, "--set %s: the branches have %s", s->run.set[i],
                                  s->branches.item[0].set[k].text);
 }
 
@@ -81,8 +81,8 @@ static int set_all(struct bit_sweep_submit *s)
 {
     int err = 0;
 
-    for (size_t i = 0; i < s->set_count; i++) {
-        int of_this = bit_sweep_file_set(&s->file, s->set[i]);
+    for (size_t i = 0; i < s->run.set_count; i++) {
+        int of_this = bit_sweep_file_set(&s->file, s->run.set[i]);
         err = err < 0 ? err : of_this;
     }
     return err;
@@ -170,14 +170,11 @@ static int make_request(const struct bit_sweep_submit *s, struct asked *a, char 
     bit_request_id(id);
     a->m.spec = s->file.base;
     a->m.name = bit_lend(s->name_used);
-    a->m.request_id = s->request_id != NULL ? bit_lend(s->request_id) : id;
+    a->m.request_id = s->run.request_id != NULL ? bit_lend(s->run.request_id) : id;
     a->m.directory = s->file.directory;
-    a->m.has_dry_run = a->m.dry_run = s->dry_run;
-    a->m.has_paused = a->m.paused = s->paused;
-    a->m.has_priority = s->queue.has_priority;
-    a->m.priority = s->queue.priority;
-    a->m.after = (char **)(uintptr_t)s->queue.after;
-    a->m.n_after = s->queue.after_count;
+    a->m.has_dry_run = a->m.dry_run = s->run.dry_run;
+    a->m.has_paused = a->m.paused = s->run.paused;
+    BIT_QUEUE_OPTIONS_COPY(&a->m, &s->run.queue);
     return make_branches(s, a);
 }
 

@@ -4,18 +4,13 @@
 
 #include <stdbool.h>
 
-#include "ctl/cli/queue_options.h"
+#include "ctl/cli/submit_options.h"
 #include "ctl/spec/spec_file.h"
 #include "ctl/spec/sweep_check.h"
 
 struct bit_sweep_submit {
-    const char *name;       /* --name, or NULL */
-    const char *request_id; /* NULL: a new one */
-    bool dry_run, paused;
-    uint32_t seeds; /* --seeds; 0: as in the file */
-    struct bit_queue_options queue;
-    const char *set[BIT_SPEC_FILE_SETS_MAX];
-    size_t set_count;
+    struct bit_submit_options run;
+    uint32_t seeds;                             /* --seeds; 0: as in the file */
     Bit__SweepVary *vary[BIT_SWEEP_VARIES_MAX]; /* owned */
     size_t vary_count;
     /* outputs */

@@ -8,18 +8,23 @@ static const struct bit_option options[] = {
     {0},
 };
 
+static int take_option(void *arg, int option, const char *value)
+{
+    Bit__CancelRequest *ask = arg;
+
+    if (option == OPT_NO_WAIT)
+        return bit_change_take_no_wait(ask, option, value);
+    ask->has_now = ask->now = true;
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_cancel, .cli = cli};
     Bit__CancelRequest ask = BIT__CANCEL_REQUEST__INIT;
-    int got;
+    struct bit_options o = {&bit_cmd_cancel, cli, take_option, &ask, .least = 1, .most = BIT_WORDS_MANY};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        if (got == OPT_NOW)
-            ask.has_now = ask.now = true;
-        else
-            ask.has_no_wait = ask.no_wait = true;
-    return bit_change_end(&o, got, argc, argv, BIT_MSG_CANCEL_REQUEST, &ask);
+    return code < 0 ? bit_change_each(&o, BIT_MSG_CANCEL_REQUEST, &ask) : code;
 }
 
 static const struct bit_verb_object objects[] = {

@@ -1,9 +1,9 @@
 #include "ctl/cli/options.h"
+#include "ctl/cli/submit_options.h"
 #include "ctl/spec/local_check.h"
 #include "ctl/spec/spec_file.h"
 #include "ctl/verbs/verbs.h"
 
-enum { OPT_NAME, OPT_SET };
 static const struct bit_option options[] = {
     {"name", 0, "NAME", "The run's name, instead of the specification's."},
     {"set", 's', "KEY=VALUE", "Change a field first, as `bitctl submit --set` does; may be repeated."},
@@ -12,20 +12,13 @@ static const struct bit_option options[] = {
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_check, .cli = cli};
-    struct bit_spec_file f = {0};
-    int got;
+    struct bit_submit_options asked = {.verb = &bit_cmd_check};
+    struct bit_options o = {&bit_cmd_check, cli, bit_submit_options_take, &asked, .least = 1, .most = 1};
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        if (got == OPT_NAME)
-            f.name = o.value;
-        else if (bit_spec_file_set(&f, o.value) < 0)
-            return bit_usage(&bit_cmd_check, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
-    }
-    int code = bit_options_end(&o, got, argc, argv, 1);
     if (code >= 0)
         return code;
-    f.path = argv[o.rest];
+    struct bit_spec_file f = {.path = o.word[0], .name = asked.name, .set = asked.set, .set_count = asked.set_count};
     code = bit_spec_file_read(cli, &f);
     if (code == 0)
         code = bit_local_check(cli, &f);

@@ -3,13 +3,12 @@
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_checkpoint, .cli = cli};
     Bit__CheckpointRequest ask = BIT__CHECKPOINT_REQUEST__INIT;
-    int got;
+    struct bit_options o = {&bit_cmd_checkpoint,   cli, bit_change_take_no_wait, &ask, .least = 1,
+                            .most = BIT_WORDS_MANY};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        ask.has_no_wait = ask.no_wait = true;
-    return bit_change_end(&o, got, argc, argv, BIT_MSG_CHECKPOINT_REQUEST, &ask);
+    return code < 0 ? bit_change_each(&o, BIT_MSG_CHECKPOINT_REQUEST, &ask) : code;
 }
 
 static const struct bit_verb_object objects[] = {

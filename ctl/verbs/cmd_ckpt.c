@@ -262,21 +262,24 @@ static int change_all(struct bit_cli *cli, const char *how, int count, char **wo
     return first;
 }
 
+static int take_force(void *arg, int option, const char *value)
+{
+    *(bool *)arg = true;
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     static const char *const subverbs[] = {"ls", "show", "verify", "pin", "unpin", "rm", NULL};
-    struct bit_options o = {.verb = &bit_cmd_ckpt, .cli = cli};
     bool force = false;
-    int got;
+    struct bit_options o = {&bit_cmd_ckpt, cli, take_force, &force, .least = 1, .most = BIT_WORDS_MANY};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        force = true;
-    int code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
-    const char *how = argv[o.rest];
-    const int count = argc - o.rest - 1;
-    char **words = argv + o.rest + 1;
+    const char *how = o.word[0];
+    const int count = o.words - 1;
+    char **words = o.word + 1;
     const bool removes = strcmp(how, "rm") == 0, lists = strcmp(how, "ls") == 0, shows = strcmp(how, "show") == 0;
     if (!removes && !lists && !shows && strcmp(how, "verify") != 0 && strcmp(how, "pin") != 0 &&
         strcmp(how, "unpin") != 0)

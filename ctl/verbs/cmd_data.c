@@ -23,34 +23,35 @@ static const struct bit_option options[] = {
     {0},
 };
 
-static int take_number(const struct bit_options *o, int option, unsigned long long least, unsigned long long *out)
+static int take_number(int option, const char *value, unsigned long long least, unsigned long long *out)
 {
-    if (bit_parse_u64(o->value, out) && *out >= least && *out <= BIT_STEPS_MAX)
+    if (bit_parse_u64(value, out) && *out >= least && *out <= BIT_STEPS_MAX)
         return 0;
-    return bit_usage(&bit_cmd_data, "--%s: '%s' is not a number of at least %llu", options[option].name, o->value,
-                     least);
+    return bit_usage(&bit_cmd_data, "--%s: '%s' is not a number of at least %llu", options[option].name, value, least);
 }
 
-static int take_option(struct bit_data_options *d, const struct bit_options *o, int option)
+static int take_option(void *arg, int option, const char *value)
 {
+    struct bit_data_options *d = arg;
+
     switch (option) {
     case OPT_CONTEXT:
-        return take_number(o, option, 1, &d->context);
+        return take_number(option, value, 1, &d->context);
     case OPT_VOCAB:
-        return take_number(o, option, 1, &d->vocab);
+        return take_number(option, value, 1, &d->vocab);
     case OPT_STEP:
-        return take_number(o, option, 1, &d->step);
+        return take_number(option, value, 1, &d->step);
     case OPT_RANK:
         d->has_rank = true;
-        return take_number(o, option, 0, &d->rank);
+        return take_number(option, value, 0, &d->rank);
     case OPT_DOCUMENT:
         d->has_document = true;
-        return take_number(o, option, 0, &d->document);
+        return take_number(option, value, 0, &d->document);
     case OPT_TEXT:
         d->text = true;
         return 0;
     default:
-        d->tokenizer = o->value;
+        d->tokenizer = value;
         return 0;
     }
 }
@@ -125,19 +126,16 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 {
     static const char *const subverbs[] = {"info", "verify", "show", NULL};
     struct bit_data_options d = {.cli = cli, .context = 2048};
-    struct bit_options o = {.verb = &bit_cmd_data, .cli = cli};
-    int got, code = 0;
+    struct bit_options o = {&bit_cmd_data, cli, take_option, &d, .most = BIT_WORDS_MANY};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        if ((code = take_option(&d, &o, got)) != 0)
-            return code;
-    if (got != BIT_OPTIONS_END)
-        return got == BIT_OPTIONS_EXIT ? BIT_EXIT_OK : BIT_EXIT_USAGE;
-    if (o.rest >= argc)
+    if (code >= 0)
+        return code;
+    if (o.words == 0)
         return bit_usage(&bit_cmd_data, "info, verify or show?");
-    const char *verb = argv[o.rest];
-    int words = argc - o.rest - 1;
-    char **word = argv + o.rest + 1;
+    const char *verb = o.word[0];
+    const int words = o.words - 1;
+    char **word = o.word + 1;
     if (strcmp(verb, "info") == 0)
         return over_files(&d, words, word, bit_data_info, bit_data_requests_info);
     if (strcmp(verb, "verify") == 0)

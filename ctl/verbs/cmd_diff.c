@@ -198,18 +198,15 @@ static int compare(struct bit_cli *cli, struct side *a, struct side *b)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_diff, .cli = cli};
+    struct bit_options o = {&bit_cmd_diff, cli, .least = 2, .most = 2};
     struct side a, b;
-    int got;
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        ;
-    int code = bit_options_end(&o, got, argc, argv, 2);
     if (code >= 0)
         return code;
     for (int i = 0; i < 2; i++)
-        if (!parse_side(argv[o.rest + i], i == 0 ? &a : &b))
-            return bit_usage(&bit_cmd_diff, "'%s' is no RUN or RUN#ATTEMPT", argv[o.rest + i]);
+        if (!parse_side(o.word[i], i == 0 ? &a : &b))
+            return bit_usage(&bit_cmd_diff, "'%s' is no RUN or RUN#ATTEMPT", o.word[i]);
     code = fetch(cli, &a);
     if (code == 0)
         code = fetch(cli, &b);

@@ -101,14 +101,14 @@ static void print_head(const Bit__RunStatus *s)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_doctor, .cli = cli};
+    struct bit_options o = {&bit_cmd_doctor, cli, .least = 1, .most = 1};
     Bit__DoctorRequest ask = BIT__DOCTOR_REQUEST__INIT;
     Bit__DoctorReply *d = NULL;
 
-    int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 1);
+    int code = bit_options_parse(&o, argc, argv);
     if (code >= 0)
         return code;
-    ask.run = argv[o.rest];
+    ask.run = o.word[0];
     code = bit_connection_ask(cli, BIT_MSG_DOCTOR_REQUEST, &ask, BIT_MSG_DOCTOR_REPLY, &d);
     if (code)
         return code;

@@ -5,6 +5,7 @@
 
 #include "ctl/cli/options.h"
 #include "ctl/cli/run_step.h"
+#include "ctl/cli/submit_options.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
 #include "ctl/show/damage_table.h"
@@ -20,20 +21,7 @@
 #include "proto/text/precision.h"
 #include "proto/wire/msg.h"
 
-enum {
-    OPT_TASK,
-    OPT_HELD_OUT,
-    OPT_PRECISION,
-    OPT_DAMAGE,
-    OPT_STEP,
-    OPT_DETACH,
-    OPT_DRY_RUN,
-    OPT_NAME,
-    OPT_SET,
-    OPT_PRIORITY,
-    OPT_AFTER,
-    OPT_REQUEST_ID
-};
+enum { OPT_TASK, OPT_HELD_OUT, OPT_PRECISION, OPT_DAMAGE, OPT_STEP, OPT_DETACH };
 static const struct bit_option options[] = {
     {"task", 't', "FILE",
      "A request file, of `bitctl tokenize --requests`; NAME=FILE gives it a name, a folder stands for all in it; may "
@@ -54,9 +42,9 @@ static const struct bit_option options[] = {
 };
 
 struct eval {
-    bool detach, dry_run;
+    bool detach;
     struct bit_eval_ask ask;
-    struct bit_spec_submit how;
+    struct bit_submit_options how;
     struct bit_spec_file file;
     char what[BIT_PATH_MAX]; /* without @STEP */
     struct bit_cli *cli;
@@ -95,8 +83,9 @@ static int take_argument(const char **list, size_t *count, int option, const cha
     return 0;
 }
 
-static int take_option(struct eval *e, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
+    struct eval *e = arg;
     unsigned long long step;
 
     switch (option) {
@@ -116,23 +105,8 @@ static int take_option(struct eval *e, int option, const char *value)
     case OPT_DETACH:
         e->detach = true;
         return 0;
-    case OPT_DRY_RUN:
-        e->dry_run = true;
-        return 0;
-    case OPT_NAME:
-        e->file.name = value;
-        return 0;
-    case OPT_PRIORITY:
-        return bit_queue_options_priority(&bit_cmd_eval, &e->how.queue, value);
-    case OPT_AFTER:
-        return bit_queue_options_after(&bit_cmd_eval, &e->how.queue, value);
-    case OPT_REQUEST_ID:
-        e->how.request_id = value;
-        return 0;
     default:
-        if (bit_spec_file_set(&e->file, value) == 0)
-            return 0;
-        return bit_usage(&bit_cmd_eval, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
+        return bit_submit_options_take(&e->how, option, value);
     }
 }
 
@@ -155,21 +129,10 @@ static int take_word(struct eval *e, const char *word)
     return take_step(&e->ask, step);
 }
 
-static int parse(struct eval *e, struct bit_options *o, int argc, char **argv)
+/* < 0 to go on, or the exit code. */
+static int check(const struct eval *e)
 {
-    int got, code = 0;
-
-    while (code == 0 && (got = bit_options_next(o, argc, argv)) >= 0)
-        code = take_option(e, got, o->value);
-    if (code != 0)
-        return code;
-    code = bit_options_end(o, got, argc, argv, 1);
-    if (code >= 0)
-        return code;
-    if (e->detach && e->dry_run)
-        return bit_usage(&bit_cmd_eval, "--detach and --dry-run exclude each other");
-    code = take_word(e, argv[o->rest]);
-    return code != 0 ? code : -1;
+    return e->detach && e->how.dry_run ? bit_usage(&bit_cmd_eval, "--detach and --dry-run exclude each other") : -1;
 }
 
 /* ---- results */
@@ -261,8 +224,10 @@ static int make_spec(struct bit_cli *cli, struct eval *e)
         return code;
     snprintf(name, sizeof name, "%s", made.name);
     e->file.path = e->ask.what;
-    e->file.name = e->file.name != NULL ? e->file.name : name;
-    e->file.submits = !e->dry_run;
+    e->file.name = e->how.name != NULL ? e->how.name : name;
+    e->file.set = e->how.set;
+    e->file.set_count = e->how.set_count;
+    e->file.submits = !e->how.dry_run;
     e->file.outdated = was_replaced;
     e->file.arg = e;
     e->choice = made.choice;
@@ -279,19 +244,24 @@ static int evaluate(struct bit_cli *cli, const struct eval *asked)
     int code = make_spec(cli, &e);
 
     if (code == 0)
-        code = e.dry_run ? bit_spec_submit_dry_run(cli, &e.file) : submit(cli, &e);
+        code = e.how.dry_run ? bit_spec_submit_dry_run(cli, &e.file) : submit(cli, &e);
     bit_spec_file_finish(&e.file);
     return code;
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_eval, .cli = cli};
     unsigned tries = 0;
-    struct eval asked = {.cli = cli, .tries = &tries};
+    struct eval asked = {.how.verb = &bit_cmd_eval, .cli = cli, .tries = &tries};
+    struct bit_options o = {&bit_cmd_eval, cli, take_option, &asked, .least = 1, .most = 1};
+    int code = bit_options_parse(&o, argc, argv);
 
-    int code = parse(&asked, &o, argc, argv);
+    if (code < 0)
+        code = check(&asked);
     if (code >= 0)
+        return code;
+    code = take_word(&asked, o.word[0]);
+    if (code != 0)
         return code;
     do
         code = evaluate(cli, &asked);

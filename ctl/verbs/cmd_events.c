@@ -43,36 +43,36 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
     fflush(stdout);
 }
 
+static int take_option(void *arg, int option, const char *value)
+{
+    Bit__EventsRequest *ask = arg;
+    unsigned long long after;
+
+    if (option == OPT_FOLLOW) {
+        ask->has_follow = ask->follow = true;
+    } else if (option == OPT_STEPS) {
+        ask->has_steps = ask->steps = true;
+    } else {
+        if (!bit_parse_u64(value, &after))
+            return bit_usage(&bit_cmd_events, "--after takes an event's number, not '%s'", value);
+        ask->has_after = true;
+        ask->after = after;
+    }
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_events, .cli = cli};
     struct state s = {.cli = cli, .ask = BIT__EVENTS_REQUEST__INIT};
+    struct bit_options o = {&bit_cmd_events, cli, take_option, &s.ask, .least = 1, .most = 1};
     char id[BIT_RUN_ID_MAX];
-    unsigned long long after;
-    int got;
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        if (got == OPT_FOLLOW) {
-            s.ask.has_follow = s.ask.follow = true;
-        } else if (got == OPT_STEPS) {
-            s.ask.has_steps = s.ask.steps = true;
-        } else {
-            if (!bit_parse_u64(o.value, &after))
-                return bit_usage(&bit_cmd_events, "--after takes an event's number, not '%s'", o.value);
-            s.ask.has_after = true;
-            s.ask.after = after;
-        }
-    }
-    int code = bit_options_end(&o, got, argc, argv, 1);
     if (code >= 0)
         return code;
-    s.ask.run = argv[o.rest];
-    if (s.ask.follow) { /* the request may be sent again, after a restart of bitd */
-        code = bit_run_word(cli, argv[o.rest], id);
-        s.ask.run = id;
-        if (code != 0)
-            return code;
-    }
+    code = bit_run_word_to_follow(cli, o.word[0], s.ask.follow, id, &s.ask.run);
+    if (code != 0)
+        return code;
     if (!cli->json)
         bit_fold_stdout();
     return bit_reply_stream(cli, s.ask.follow, ask, take, &s);

@@ -197,41 +197,41 @@ static int usage_types(const struct bit_export_form *form, const char *type)
     return bit_usage_names(&bit_cmd_export, what, type, known);
 }
 
-/* < 0: the option is valid; else the exit code after the mistake was printed. */
-static int take(struct export *x, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
+    struct export *x = arg;
     unsigned long long n;
 
     switch (option) {
     case OPT_TO:
         x->options.form = bit_export_form_find(value);
-        return x->options.form == NULL ? usage_forms(value) : -1;
+        return x->options.form == NULL ? usage_forms(value) : 0;
     case OPT_TYPE:
         x->type = value;
-        return -1;
+        return 0;
     case OPT_OUTPUT:
         x->output = value;
-        return -1;
+        return 0;
     case OPT_TOKENIZER:
         x->options.tokenizer = value;
-        return -1;
+        return 0;
     case OPT_END_OF_TEXT:
         x->options.end_of_text = value;
-        return -1;
+        return 0;
     case OPT_STEP:
         x->has_step = bit_parse_u64(value, &x->step);
-        return x->has_step ? -1 : bit_usage(&bit_cmd_export, "--step %s is no number", value);
+        return x->has_step ? 0 : bit_usage(&bit_cmd_export, "--step %s is no number", value);
     case OPT_TERNARISE:
         x->options.ternarise = true;
-        return -1;
+        return 0;
     case OPT_FILE_BYTES:
         if (!bit_parse_u64(value, &n) || n == 0)
             return bit_usage(&bit_cmd_export, "--file-bytes %s is no number above 0", value);
         x->options.file_bytes = n;
-        return -1;
+        return 0;
     default:
         x->options.force = true;
-        return -1;
+        return 0;
     }
 }
 
@@ -276,19 +276,15 @@ static int take_word(struct export *x, const char *word)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_export, .cli = cli};
     struct export x = {.cli = cli, .options = {.end_of_text = "<|endoftext|>", .file_bytes = FILE_BYTES}};
-    int got, code = -1;
+    struct bit_options o = {&bit_cmd_export, cli, take_option, &x, .least = 1, .most = 1};
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code < 0)
-        code = take(&x, got, o.value);
-    if (code < 0)
-        code = bit_options_end(&o, got, argc, argv, 1);
     if (code < 0)
         code = check(&x);
     if (code >= 0)
         return code;
-    code = take_word(&x, argv[o.rest]);
+    code = take_word(&x, o.word[0]);
     if (code >= 0)
         return code;
     return is_folder(x.what) ? export_folder(&x, x.what) : export_of_run(&x);

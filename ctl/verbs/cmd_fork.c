@@ -6,32 +6,18 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
-#include "ctl/cli/queue_options.h"
+#include "ctl/cli/submit_options.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/spec/dry_run_answer.h"
-#include "ctl/spec/spec_file.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
 
-enum {
-    OPT_FROM,
-    OPT_SET,
-    OPT_NAME,
-    OPT_FRESH,
-    OPT_WEIGHTS,
-    OPT_DRY_RUN,
-    OPT_FOLLOW,
-    OPT_WAIT,
-    OPT_PAUSED,
-    OPT_PRIORITY,
-    OPT_AFTER,
-    OPT_REQUEST_ID
-};
+enum { OPT_FROM, OPT_SET, OPT_NAME, OPT_FRESH, OPT_WEIGHTS };
 static const struct bit_option options[] = {
     {"from", 0, "STEP", "Begin after STEP, of which RUN has a checkpoint (`bitctl ckpt ls RUN`)."},
     {"set", 's', "KEY=VALUE", "Change a field, as in schedule.peak_lr=3e-4; may be repeated; += appends to a list."},
@@ -48,10 +34,7 @@ static const struct bit_option options[] = {
 };
 
 struct fork {
-    bool follow, wait;
-    const char *request_id;
-    char *set[BIT_SPEC_FILE_SETS_MAX];
-    struct bit_queue_options queue;
+    struct bit_submit_options how;
     Bit__ForkRequest ask;
 };
 
@@ -65,50 +48,47 @@ static int take_step(struct fork *f, const char *value)
     return 0;
 }
 
-static int add_set(struct fork *f, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
-    if (f->ask.n_set == BIT_SPEC_FILE_SETS_MAX)
-        return bit_usage(&bit_cmd_fork, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
-    f->set[f->ask.n_set++] = bit_lend(value);
-    return 0;
-}
+    struct fork *f = arg;
 
-static int take_option(struct fork *f, int option, const char *value)
-{
     switch (option) {
     case OPT_FROM:
         return take_step(f, value);
-    case OPT_SET:
-        return add_set(f, value);
-    case OPT_NAME:
-        f->ask.name = bit_lend(value);
-        return 0;
     case OPT_FRESH:
         f->ask.has_fresh_moments = f->ask.fresh_moments = true;
         return 0;
     case OPT_WEIGHTS:
         f->ask.has_weights_only = f->ask.weights_only = true;
         return 0;
-    case OPT_DRY_RUN:
-        f->ask.has_dry_run = f->ask.dry_run = true;
-        return 0;
-    case OPT_FOLLOW:
-        f->follow = true;
-        return 0;
-    case OPT_WAIT:
-        f->wait = true;
-        return 0;
-    case OPT_PAUSED:
-        f->ask.has_paused = f->ask.paused = true;
-        return 0;
-    case OPT_PRIORITY:
-        return bit_queue_options_priority(&bit_cmd_fork, &f->queue, value);
-    case OPT_AFTER:
-        return bit_queue_options_after(&bit_cmd_fork, &f->queue, value);
     default:
-        f->request_id = value;
-        return 0;
+        return bit_submit_options_take(&f->how, option, value);
     }
+}
+
+/* < 0 to go on, or the exit code. */
+static int check(const struct fork *f)
+{
+    if (f->ask.from_step == 0)
+        return bit_usage(&bit_cmd_fork, "--from STEP is missing: the step of a checkpoint (`bitctl ckpt ls RUN` "
+                                        "lists them)");
+    if (f->ask.has_fresh_moments && f->ask.has_weights_only)
+        return bit_usage(&bit_cmd_fork, "--weights-only begins with a fresh optimizer: leave --fresh-optimizer out");
+    return bit_submit_options_check(&f->how);
+}
+
+/* here: the folder to which relative paths in --set are relative. */
+static void fill_request(struct fork *f, char *run, char *id, char *here)
+{
+    f->ask.run = run;
+    f->ask.request_id = f->how.request_id != NULL ? bit_lend(f->how.request_id) : id;
+    f->ask.directory = here;
+    f->ask.name = bit_lend(f->how.name);
+    f->ask.set = (char **)(uintptr_t)f->how.set;
+    f->ask.n_set = f->how.set_count;
+    f->ask.has_dry_run = f->ask.dry_run = f->how.dry_run;
+    f->ask.has_paused = f->ask.paused = f->how.paused;
+    BIT_QUEUE_OPTIONS_COPY(&f->ask, &f->how.queue);
 }
 
 static int dry_run(struct bit_cli *cli, const struct fork *f)
@@ -125,13 +105,9 @@ static int dry_run(struct bit_cli *cli, const struct fork *f)
 
 static void print_forked(const struct bit_cli *cli, const struct fork *f, const Bit__SubmitReply *reply)
 {
-    if (cli->json && !f->follow)
+    if (cli->json && !f->how.follow)
         bit_print_json(reply);
-    else if (cli->quiet)
-        bit_show(stdout, "%s\n", reply->run);
-    else if (!cli->json && reply->known && f->request_id != NULL)
-        bit_show(stdout, "%s is %s, which exists already\n", reply->name, reply->run);
-    else if (!cli->json)
+    else if (bit_submit_options_wants_sentence(cli, &f->how, reply->run, reply->name, reply->known))
         bit_show(stdout, "forked %s after step %" PRIu64 " as %s, %s%s\n", f->ask.run, f->ask.from_step, reply->run,
                  reply->name, f->ask.paused ? ", paused" : "");
     for (size_t i = 0; i < reply->n_note && !cli->json && !cli->quiet; i++)
@@ -150,48 +126,23 @@ static int fork_run(struct bit_cli *cli, struct fork *f)
     snprintf(run, sizeof run, "%s", reply->run);
     print_forked(cli, f, reply);
     bit_msg_free(reply);
-    return f->follow ? bit_follow(cli, run) : f->wait ? bit_wait_for(cli, run) : 0;
-}
-
-static int check_words(const struct fork *f)
-{
-    if (f->ask.from_step == 0)
-        return bit_usage(&bit_cmd_fork, "--from STEP is missing: the step of a checkpoint (`bitctl ckpt ls RUN` "
-                                        "lists them)");
-    if (f->follow + f->wait + (f->ask.has_dry_run != 0) > 1)
-        return bit_usage(&bit_cmd_fork, "--dry-run, --follow and --wait exclude each other");
-    if (f->ask.has_fresh_moments && f->ask.has_weights_only)
-        return bit_usage(&bit_cmd_fork, "--weights-only begins with a fresh optimizer: leave --fresh-optimizer out");
-    return 0;
+    return f->how.follow ? bit_follow(cli, run) : f->how.wait ? bit_wait_for(cli, run) : 0;
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_fork, .cli = cli};
-    struct fork f = {.ask = BIT__FORK_REQUEST__INIT};
+    struct fork f = {.how.verb = &bit_cmd_fork, .ask = BIT__FORK_REQUEST__INIT};
+    struct bit_options o = {&bit_cmd_fork, cli, take_option, &f, .least = 1, .most = 1};
     char id[40], here[PATH_MAX];
-    int got, code = 0;
+    int code = bit_options_parse(&o, argc, argv);
 
-    f.ask.set = f.set;
-    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
-        code = take_option(&f, got, o.value);
-    if (code)
-        return code;
-    code = bit_options_end(&o, got, argc, argv, 1);
+    if (code < 0)
+        code = check(&f);
     if (code >= 0)
         return code;
-    code = check_words(&f);
-    if (code)
-        return code;
     bit_request_id(id);
-    f.ask.run = argv[o.rest];
-    f.ask.request_id = f.request_id ? bit_lend(f.request_id) : id;
-    f.ask.directory = getcwd(here, sizeof here);
-    f.ask.has_priority = f.queue.has_priority;
-    f.ask.priority = f.queue.priority;
-    f.ask.after = f.queue.after;
-    f.ask.n_after = f.queue.after_count;
-    return f.ask.has_dry_run ? dry_run(cli, &f) : fork_run(cli, &f);
+    fill_request(&f, o.word[0], id, getcwd(here, sizeof here));
+    return f.how.dry_run ? dry_run(cli, &f) : fork_run(cli, &f);
 }
 
 static const struct bit_verb_object objects[] = {

@@ -56,17 +56,12 @@ static int explain(bool json, const char *topic, const char *what)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_help, .cli = cli};
-    const int got = bit_options_next(&o, argc, argv);
+    struct bit_options o = {&bit_cmd_help, cli, .most = 2};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    if (got == BIT_OPTIONS_EXIT)
-        return BIT_EXIT_OK;
-    if (got == BIT_OPTIONS_USAGE)
-        return BIT_EXIT_USAGE;
-    if (argc - o.rest > 2)
-        return bit_usage(&bit_cmd_help, "'%s' is one word too many", argv[o.rest + 2]);
-    const char *topic = argc > o.rest ? argv[o.rest] : NULL, *what = argc > o.rest + 1 ? argv[o.rest + 1] : NULL;
-    const int err = explain(cli->json, topic, what);
+    if (code >= 0)
+        return code;
+    const int err = explain(cli->json, o.words > 0 ? o.word[0] : NULL, o.words > 1 ? o.word[1] : NULL);
     return err < 0 ? bit_failure_print(cli, err) : BIT_EXIT_OK;
 }
 

@@ -36,6 +36,8 @@ static int ask(void *arg, struct bit_connection *client)
     return bit_connection_send(client, BIT_MSG_LOG_REQUEST, &s->ask);
 }
 
+/* ---- the reply */
+
 /* Prints the line that was collected, without a newline at its end. */
 static void print_line(const struct state *s)
 {
@@ -100,43 +102,55 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
     fflush(stdout);
 }
 
+/* ---- the command line */
+
+static int take_number(int option, const char *value, uint64_t most, uint64_t *out)
+{
+    unsigned long long n;
+
+    if (!bit_parse_u64(value, &n) || n > most)
+        return bit_usage(&bit_cmd_log, "--%s takes a number, not '%s'", options[option].name, value);
+    *out = n;
+    return 0;
+}
+
+static int take_option(void *arg, int option, const char *value)
+{
+    struct state *s = arg;
+    uint64_t attempt = 0;
+    int code = 0;
+
+    switch (option) {
+    case OPT_FOLLOW:
+        s->ask.has_follow = s->ask.follow = true;
+        break;
+    case OPT_RAW:
+        s->raw = true;
+        break;
+    case OPT_TAIL:
+        s->ask.has_tail_lines = true;
+        code = take_number(option, value, UINT64_MAX, &s->ask.tail_lines);
+        break;
+    default:
+        s->ask.has_attempt = true;
+        code = take_number(option, value, UINT32_MAX, &attempt);
+        s->ask.attempt = (uint32_t)attempt;
+    }
+    return code;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_log, .cli = cli};
     struct state s = {.ask = BIT__LOG_REQUEST__INIT};
+    struct bit_options o = {&bit_cmd_log, cli, take_option, &s, .least = 1, .most = 1};
     char id[BIT_RUN_ID_MAX];
-    unsigned long long n;
-    int got;
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        if (got == OPT_FOLLOW) {
-            s.ask.has_follow = s.ask.follow = true;
-            continue;
-        }
-        if (got == OPT_RAW) {
-            s.raw = true;
-            continue;
-        }
-        if (!bit_parse_u64(o.value, &n) || (got == OPT_ATTEMPT && n > UINT32_MAX))
-            return bit_usage(&bit_cmd_log, "--%s takes a number, not '%s'", options[got].name, o.value);
-        if (got == OPT_TAIL) {
-            s.ask.has_tail_lines = true;
-            s.ask.tail_lines = n;
-        } else {
-            s.ask.has_attempt = true;
-            s.ask.attempt = (uint32_t)n;
-        }
-    }
-    int code = bit_options_end(&o, got, argc, argv, 1);
     if (code >= 0)
         return code;
-    s.ask.run = argv[o.rest];
-    if (s.ask.follow) { /* the request may be sent again, after a restart of bitd */
-        code = bit_run_word(cli, argv[o.rest], id);
-        s.ask.run = id;
-        if (code != 0)
-            return code;
-    }
+    code = bit_run_word_to_follow(cli, o.word[0], s.ask.follow, id, &s.ask.run);
+    if (code != 0)
+        return code;
     s.json = cli->json;
     code = bit_reply_stream(cli, s.ask.follow, ask, take, &s);
     if (s.line_bytes > 0)

@@ -80,15 +80,18 @@ static int print_runs(struct bit_cli *cli)
     return code;
 }
 
+static int take_openmetrics(void *arg, int option, const char *value)
+{
+    *(bool *)arg = true;
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_metrics, .cli = cli};
     bool openmetrics = false;
-    int got;
+    struct bit_options o = {&bit_cmd_metrics, cli, take_openmetrics, &openmetrics, .most = 0};
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        openmetrics |= got == OPT_OPENMETRICS;
-    int code = bit_options_end(&o, got, argc, argv, 0);
     if (code >= 0)
         return code;
     code = look_for_daemon(cli, openmetrics);

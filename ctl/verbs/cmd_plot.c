@@ -269,8 +269,9 @@ static bool parse_number(const char *text, double *out)
 }
 
 /* Takes an option; 0, or the exit code after a mistake was printed. */
-static int take_option(struct wishes *w, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
+    struct wishes *w = arg;
     static const char *const axes[] = {"step", "tokens", "since-switch", NULL};
 
     if (option == OPT_X && !bit_plot_x_parse(value, &w->x))
@@ -308,21 +309,16 @@ static int check(const struct bit_cli *cli, const struct wishes *w)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_plot, .cli = cli};
     struct wishes w = {.y_text = "loss", .from = -INFINITY, .to = INFINITY, .smooth = 1};
+    struct bit_options o = {&bit_cmd_plot, cli, take_option, &w, .least = 1, .most = BIT_WORDS_MANY};
     struct bit_branches branches = {.count = 0};
-    int got, code = 0;
+    int code = bit_options_parse(&o, argc, argv);
 
-    while (code == 0 && (got = bit_options_next(&o, argc, argv)) >= 0)
-        code = take_option(&w, got, o.value);
-    if (code != 0)
-        return code;
-    code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
     code = check(cli, &w);
     if (code == 0)
-        code = bit_branches_open(cli, argv + o.rest, (size_t)(argc - o.rest), &branches);
+        code = bit_branches_open(cli, o.word, (size_t)o.words, &branches);
     if (code == 0)
         code = read_all(cli, &w, &branches);
     if (code == 0)

@@ -40,8 +40,15 @@ static bool parse_age(const char *text, uint64_t *out)
     return true;
 }
 
-static int take_option(Bit__PruneRequest *ask, bool *dry_run, int option, const char *value)
+struct wishes {
+    bool dry_run;
+    Bit__PruneRequest ask;
+};
+
+static int take_option(void *arg, int option, const char *value)
 {
+    struct wishes *w = arg;
+    Bit__PruneRequest *ask = &w->ask;
     unsigned long long keep;
 
     switch (option) {
@@ -58,7 +65,7 @@ static int take_option(Bit__PruneRequest *ask, bool *dry_run, int option, const 
         ask->has_all_users = ask->all_users = true;
         return 0;
     default:
-        *dry_run = true;
+        w->dry_run = true;
         return 0;
     }
 }
@@ -122,27 +129,21 @@ static void print_plan(struct bit_cli *cli, const Bit__PruneReply *plan, bool dr
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_prune, .cli = cli};
-    Bit__PruneRequest ask = BIT__PRUNE_REQUEST__INIT;
+    struct wishes w = {.ask = BIT__PRUNE_REQUEST__INIT};
+    struct bit_options o = {&bit_cmd_prune, cli, take_option, &w, .most = 0};
     Bit__PruneReply *plan = NULL;
     struct bit_remove_run so_far = {0};
-    bool dry_run = false;
-    int got, code = 0;
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
-        code = take_option(&ask, &dry_run, got, o.value);
-    if (code)
-        return code;
-    code = bit_options_end(&o, got, argc, argv, 0);
     if (code >= 0)
         return code;
-    if (!ask.has_older_than_s && !ask.has_keep)
+    if (!w.ask.has_older_than_s && !w.ask.has_keep)
         return bit_usage(&bit_cmd_prune, "give --older-than AGE, --keep N, or both");
-    code = bit_connection_ask(cli, BIT_MSG_PRUNE_REQUEST, &ask, BIT_MSG_PRUNE_REPLY, &plan);
+    code = bit_connection_ask(cli, BIT_MSG_PRUNE_REQUEST, &w.ask, BIT_MSG_PRUNE_REPLY, &plan);
     if (code)
         return code;
-    print_plan(cli, plan, dry_run);
-    for (size_t i = 0; !dry_run && i < plan->n_run && so_far.exit_code != BIT_EXIT_UNAVAILABLE; i++)
+    print_plan(cli, plan, w.dry_run);
+    for (size_t i = 0; !w.dry_run && i < plan->n_run && so_far.exit_code != BIT_EXIT_UNAVAILABLE; i++)
         if (plan->run[i]->spared == NULL)
             bit_remove_run(cli, plan->run[i]->run, &so_far);
     bit_remove_run_sum(cli, &so_far);

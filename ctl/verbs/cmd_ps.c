@@ -98,31 +98,39 @@ static int list_sweeps(struct bit_cli *cli, bool all)
     return 0;
 }
 
+struct wishes {
+    bool sweeps;
+    Bit__ListRequest ask;
+    char *where[WHERE_MAX];
+};
+
+static int take_option(void *arg, int option, const char *value)
+{
+    struct wishes *w = arg;
+
+    if (option == OPT_ALL)
+        w->ask.has_all = w->ask.all = true;
+    else if (option == OPT_SWEEPS)
+        w->sweeps = true;
+    else if (w->ask.n_where < WHERE_MAX)
+        w->where[w->ask.n_where++] = bit_lend(value);
+    else
+        return bit_usage(&bit_cmd_ps, "--where may be given %d times at most", WHERE_MAX);
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_ps, .cli = cli};
-    Bit__ListRequest ask = BIT__LIST_REQUEST__INIT;
-    char *where[WHERE_MAX];
-    bool sweeps = false;
-    int got;
+    struct wishes w = {.ask = BIT__LIST_REQUEST__INIT};
+    struct bit_options o = {&bit_cmd_ps, cli, take_option, &w, .most = 0};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    ask.where = where;
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        if (got == OPT_ALL)
-            ask.has_all = ask.all = true;
-        else if (got == OPT_SWEEPS)
-            sweeps = true;
-        else if (ask.n_where < WHERE_MAX)
-            where[ask.n_where++] = bit_lend(o.value);
-        else
-            return bit_usage(&bit_cmd_ps, "--where may be given %d times at most", WHERE_MAX);
-    }
-    int code = bit_options_end(&o, got, argc, argv, 0);
+    w.ask.where = w.where;
     if (code >= 0)
         return code;
-    if (sweeps && ask.n_where > 0)
+    if (w.sweeps && w.ask.n_where > 0)
         return bit_usage(&bit_cmd_ps, "--where is for runs: give it without --sweeps");
-    return sweeps ? list_sweeps(cli, ask.has_all) : list_runs(cli, &ask);
+    return w.sweeps ? list_sweeps(cli, w.ask.has_all) : list_runs(cli, &w.ask);
 }
 
 static const struct bit_verb_object objects[] = {

@@ -219,19 +219,20 @@ static int make(struct report *r)
 
 /* ---- the verb */
 
-static int take_options(struct report *r, struct bit_options *o, int argc, char **argv)
+static int take_option(void *arg, int option, const char *value)
 {
-    int got;
+    struct report *r = arg;
 
-    while ((got = bit_options_next(o, argc, argv)) >= 0) {
-        if (got == OPT_OUTPUT)
-            r->output = o->value;
-        else
-            r->force = true;
-    }
-    const int code = bit_options_end_many(o, got, argc, argv);
-    if (code >= 0)
-        return code;
+    if (option == OPT_OUTPUT)
+        r->output = value;
+    else
+        r->force = true;
+    return 0;
+}
+
+/* < 0 to go on, or the exit code. */
+static int check(const struct report *r)
+{
     if (r->output == NULL || r->output[0] == '\0')
         return bit_usage(&bit_cmd_report, "--output which FILE? - is standard output");
     if (to_stdout(r) && r->cli->json)
@@ -241,18 +242,20 @@ static int take_options(struct report *r, struct bit_options *o, int argc, char 
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_report, .cli = cli};
     struct report *r = calloc(1, sizeof *r);
+    struct bit_options o = {&bit_cmd_report, cli, take_option, r, .least = 1, .most = BIT_WORDS_MANY};
 
     if (r == NULL)
         return bit_failure_print(cli, bit_fail(-ENOMEM, "a report"));
     r->cli = cli;
-    int code = take_options(r, &o, argc, argv);
+    int code = bit_options_parse(&o, argc, argv);
+    if (code < 0)
+        code = check(r);
     if (code < 0) {
         const int err = check_output(r);
         code = err < 0 ? bit_failure_print(cli, err) : find_time(&r->made_ns);
         if (code == 0)
-            code = fetch(r, argc - o.rest, argv + o.rest);
+            code = fetch(r, o.words, o.word);
         if (code == 0)
             code = make(r);
     }

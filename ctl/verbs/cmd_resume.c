@@ -37,8 +37,10 @@ static int take_ranks(Bit__ResumeRequest *ask, const char *value)
     return code;
 }
 
-static int take_option(Bit__ResumeRequest *ask, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
+    Bit__ResumeRequest *ask = arg;
+
     switch (option) {
     case OPT_FROM:
         ask->has_from_step = true;
@@ -58,20 +60,17 @@ static int take_option(Bit__ResumeRequest *ask, int option, const char *value)
     case OPT_RANKS:
         return take_ranks(ask, value);
     default:
-        ask->has_no_wait = ask->no_wait = true;
-        return 0;
+        return bit_change_take_no_wait(ask, option, value);
     }
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_resume, .cli = cli};
     Bit__ResumeRequest ask = BIT__RESUME_REQUEST__INIT;
-    int got, code = 0;
+    struct bit_options o = {&bit_cmd_resume, cli, take_option, &ask, .least = 1, .most = BIT_WORDS_MANY};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
-        code = take_option(&ask, got, o.value);
-    return code ? code : bit_change_end(&o, got, argc, argv, BIT_MSG_RESUME_REQUEST, &ask);
+    return code < 0 ? bit_change_each(&o, BIT_MSG_RESUME_REQUEST, &ask) : code;
 }
 
 static const struct bit_verb_object objects[] = {

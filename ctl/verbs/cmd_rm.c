@@ -16,6 +16,11 @@ static const struct bit_option options[] = {
     {0},
 };
 
+struct rm {
+    bool runs_stay; /* --keep-runs */
+    struct bit_remove_run so_far;
+};
+
 static int keep_runs(struct bit_cli *cli, const char *sweep, const struct bit_remove_run *so_far)
 {
     if (so_far->dry_run)
@@ -23,8 +28,9 @@ static int keep_runs(struct bit_cli *cli, const char *sweep, const struct bit_re
     return bit_sweep_word_change(cli, sweep, BIT__SWEEP_CHANGE__SWEEP_REMOVE, false, false);
 }
 
-static void remove_one(struct bit_cli *cli, const char *word, bool runs_stay, struct bit_remove_run *so_far)
+static void remove_one(struct bit_cli *cli, const char *word, struct rm *rm)
 {
+    struct bit_remove_run *so_far = &rm->so_far;
     char sweep[BIT_RUN_ID_MAX];
     int code = bit_sweep_word(cli, word, sweep);
 
@@ -33,31 +39,35 @@ static void remove_one(struct bit_cli *cli, const char *word, bool runs_stay, st
         return;
     }
     if (code < 0)
-        code = runs_stay ? keep_runs(cli, sweep, so_far) : bit_remove_sweep(cli, sweep, so_far);
+        code = rm->runs_stay ? keep_runs(cli, sweep, so_far) : bit_remove_sweep(cli, sweep, so_far);
     so_far->exit_code = so_far->exit_code ? so_far->exit_code : code;
+}
+
+static int take_option(void *arg, int option, const char *value)
+{
+    struct rm *rm = arg;
+
+    if (option == OPT_DRY_RUN)
+        rm->so_far.dry_run = true;
+    else if (option == OPT_KEEP_RUNS)
+        rm->runs_stay = true;
+    else
+        rm->so_far.force = true;
+    return 0;
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_rm, .cli = cli};
-    struct bit_remove_run so_far = {0};
-    bool runs_stay = false;
-    int got;
+    struct rm rm = {.runs_stay = false};
+    struct bit_options o = {&bit_cmd_rm, cli, take_option, &rm, .least = 1, .most = BIT_WORDS_MANY};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        if (got == OPT_DRY_RUN)
-            so_far.dry_run = true;
-        else if (got == OPT_KEEP_RUNS)
-            runs_stay = true;
-        else
-            so_far.force = true;
-    int code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
-    for (int i = o.rest; i < argc && so_far.exit_code != BIT_EXIT_UNAVAILABLE; i++)
-        remove_one(cli, argv[i], runs_stay, &so_far);
-    bit_remove_run_sum(cli, &so_far);
-    return so_far.exit_code;
+    for (int i = 0; i < o.words && rm.so_far.exit_code != BIT_EXIT_UNAVAILABLE; i++)
+        remove_one(cli, o.word[i], &rm);
+    bit_remove_run_sum(cli, &rm.so_far);
+    return rm.so_far.exit_code;
 }
 
 static const struct bit_verb_object objects[] = {

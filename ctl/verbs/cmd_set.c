@@ -16,8 +16,9 @@ static const struct bit_option options[] = {
     {0},
 };
 
-static int take_at(Bit__ChangeRequest *ask, const char *value)
+static int take_at(void *arg, int option, const char *value)
 {
+    Bit__ChangeRequest *ask = arg;
     const bool later = value[0] == '+';
     unsigned long long step;
 
@@ -73,20 +74,15 @@ static int set_priority(struct bit_cli *cli, const Bit__ChangeRequest *ask, cons
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_set, .cli = cli};
     Bit__ChangeRequest ask = BIT__CHANGE_REQUEST__INIT;
-    int got, code = 0;
+    struct bit_options o = {&bit_cmd_set, cli, take_at, &ask, .least = 1, .most = BIT_WORDS_MANY};
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
-        code = take_at(&ask, o.value);
-    if (code)
-        return code;
-    code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
-    ask.run = argv[o.rest];
-    ask.set = argv + o.rest + 1;
-    ask.n_set = (size_t)(argc - o.rest - 1);
+    ask.run = o.word[0];
+    ask.set = o.word + 1;
+    ask.n_set = (size_t)(o.words - 1);
     if (ask.n_set == 0)
         return bit_usage(&bit_cmd_set, "give a setting: KEY=VALUE, as in schedule.peak_lr=3e-4");
     for (size_t i = 0; i < ask.n_set && code < 0; i++)

@@ -49,17 +49,17 @@ static int show_sweep(struct bit_cli *cli, char *sweep)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_show, .cli = cli};
+    struct bit_options o = {&bit_cmd_show, cli, .least = 1, .most = 1};
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
     char sweep[BIT_RUN_ID_MAX];
-    int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 1);
+    int code = bit_options_parse(&o, argc, argv);
 
     if (code >= 0)
         return code;
-    if ((code = bit_sweep_word(cli, argv[o.rest], sweep)) != 0)
+    if ((code = bit_sweep_word(cli, o.word[0], sweep)) != 0)
         return code < 0 ? show_sweep(cli, sweep) : code;
-    ask.run = argv[o.rest];
+    ask.run = o.word[0];
     ask.has_spec = ask.spec = true;
     code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
     if (code)

@@ -11,8 +11,9 @@ static const struct bit_option options[] = {
     {0},
 };
 
-static int take_batches(Bit__ChangeRequest *ask, const char *value)
+static int take_batches(void *arg, int option, const char *value)
 {
+    Bit__ChangeRequest *ask = arg;
     const char *dash = strchr(value, '-');
     char first[32] = "";
     unsigned long long from, to;
@@ -29,20 +30,15 @@ static int take_batches(Bit__ChangeRequest *ask, const char *value)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_skip, .cli = cli};
     Bit__ChangeRequest ask = BIT__CHANGE_REQUEST__INIT;
-    int got, code = 0;
+    struct bit_options o = {&bit_cmd_skip, cli, take_batches, &ask, .least = 1, .most = 1};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
-        code = take_batches(&ask, o.value);
-    if (code)
-        return code;
-    code = bit_options_end(&o, got, argc, argv, 1);
     if (code >= 0)
         return code;
     if (!ask.has_skip_from)
         return bit_usage(&bit_cmd_skip, "name the batches: --batches A-B");
-    ask.run = argv[o.rest];
+    ask.run = o.word[0];
     return bit_change_send(cli, BIT_MSG_CHANGE_REQUEST, &ask);
 }
 

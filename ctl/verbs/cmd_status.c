@@ -60,15 +60,20 @@ static int show(struct bit_cli *cli, Bit__StatusRequest *ask, int columns, bool 
     return 0;
 }
 
+static int take_curve(void *arg, int option, const char *value)
+{
+    Bit__StatusRequest *ask = arg;
+
+    ask->has_points = true;
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_status, .cli = cli};
     Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
-    int got, columns, rows, first = 0;
+    struct bit_options o = {&bit_cmd_status, cli, take_curve, &ask, .least = 1, .most = BIT_WORDS_MANY};
+    int columns, rows, first = 0, code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0)
-        ask.has_points = true;
-    int code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
     bit_terminal_size(stdout, &columns, &rows);
@@ -76,9 +81,9 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         ask.points = 4 * (uint32_t)columns;
     if (!cli->json)
         bit_fold_stdout();
-    for (int i = o.rest; i < argc && first != BIT_EXIT_UNAVAILABLE; i++) {
-        ask.run = argv[i];
-        code = show(cli, &ask, columns, i == o.rest);
+    for (int i = 0; i < o.words && first != BIT_EXIT_UNAVAILABLE; i++) {
+        ask.run = o.word[i];
+        code = show(cli, &ask, columns, i == 0);
         first = first ? first : code;
     }
     return first;

@@ -1,7 +1,7 @@
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "ctl/cli/options.h"
+#include "ctl/cli/submit_options.h"
 #include "ctl/client/follow.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -12,7 +12,6 @@
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
 
-enum { OPT_DRY_RUN, OPT_FOLLOW, OPT_WAIT, OPT_NAME, OPT_SET, OPT_PAUSED, OPT_PRIORITY, OPT_AFTER, OPT_REQUEST_ID };
 static const struct bit_option options[] = {
     {"dry-run", 'n', NULL, "Check everything and print what would happen: specification, schedule, memory."},
     {"follow", 'f', NULL, "Show live progress until the run ends, then a summary; ends with the run's exit code."},
@@ -25,91 +24,40 @@ static const struct bit_option options[] = {
     {0},
 };
 
-struct submit {
-    bool dry_run, follow, wait;
-    struct bit_spec_submit how;
-    struct bit_spec_file file;
-};
-
-static int parse(struct submit *s, struct bit_options *o, int argc, char **argv)
-{
-    int got, code = 0;
-
-    while (code == 0 && (got = bit_options_next(o, argc, argv)) >= 0) {
-        switch (got) {
-        case OPT_DRY_RUN:
-            s->dry_run = true;
-            break;
-        case OPT_FOLLOW:
-            s->follow = true;
-            break;
-        case OPT_WAIT:
-            s->wait = true;
-            break;
-        case OPT_NAME:
-            s->file.name = o->value;
-            break;
-        case OPT_PAUSED:
-            s->how.paused = true;
-            break;
-        case OPT_PRIORITY:
-            code = bit_queue_options_priority(&bit_cmd_submit, &s->how.queue, o->value);
-            break;
-        case OPT_AFTER:
-            code = bit_queue_options_after(&bit_cmd_submit, &s->how.queue, o->value);
-            break;
-        case OPT_REQUEST_ID:
-            s->how.request_id = o->value;
-            break;
-        default:
-            if (bit_spec_file_set(&s->file, o->value) < 0)
-                return bit_usage(&bit_cmd_submit, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
-        }
-    }
-    if (code != 0)
-        return code;
-    int words = bit_options_end(o, got, argc, argv, 1);
-    if (words < 0 && s->follow + s->wait + s->dry_run > 1)
-        return bit_usage(&bit_cmd_submit, "--dry-run, --follow and --wait exclude each other");
-    return words;
-}
-
-static int submit(struct bit_cli *cli, struct submit *s)
+static int submit(struct bit_cli *cli, struct bit_spec_file *file, const struct bit_submit_options *how)
 {
     Bit__SubmitReply *reply = NULL;
     char run[BIT_RUN_ID_MAX];
-    int code = bit_spec_submit(cli, &s->file, &s->how, &reply);
+    int code = bit_spec_submit(cli, file, how, &reply);
 
     if (code != 0)
         return code;
     snprintf(run, sizeof run, "%s", reply->run);
-    if (cli->json && !s->follow)
+    if (cli->json && !how->follow)
         bit_print_json(reply);
-    else if (cli->quiet)
-        bit_show(stdout, "%s\n", reply->run);
-    else if (!cli->json && reply->known && s->how.request_id != NULL)
-        bit_show(stdout, "%s is %s, which exists already\n", reply->name, reply->run);
-    else if (!cli->json)
-        bit_show(stdout, "submitted %s as %s%s\n", reply->name, reply->run, s->how.paused ? ", paused" : "");
+    else if (bit_submit_options_wants_sentence(cli, how, run, reply->name, reply->known))
+        bit_show(stdout, "submitted %s as %s%s\n", reply->name, run, how->paused ? ", paused" : "");
     fflush(stdout);
     bit_msg_free(reply);
-    return s->follow ? bit_follow(cli, run) : s->wait ? bit_wait_for(cli, run) : 0;
+    return how->follow ? bit_follow(cli, run) : how->wait ? bit_wait_for(cli, run) : 0;
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_submit, .cli = cli};
-    struct submit s = {0};
+    struct bit_submit_options how = {.verb = &bit_cmd_submit};
+    struct bit_options o = {&bit_cmd_submit, cli, bit_submit_options_take, &how, .least = 1, .most = 1};
+    int code = bit_options_parse(&o, argc, argv);
 
-    int code = parse(&s, &o, argc, argv);
+    if (code < 0)
+        code = bit_submit_options_check(&how);
     if (code >= 0)
         return code;
-    s.file.path = argv[o.rest];
-    s.file.submits = !s.dry_run;
-    code = bit_spec_file_read(cli, &s.file);
+    struct bit_spec_file file = {.path = o.word[0], .name = how.name, .set = how.set, .set_count = how.set_count};
+    file.submits = !how.dry_run;
+    code = bit_spec_file_read(cli, &file);
     if (code == 0)
-        code = s.dry_run ? bit_spec_submit_dry_run(cli, &s.file) : submit(cli, &s);
-    bit_spec_file_finish(&s.file);
+        code = how.dry_run ? bit_spec_submit_dry_run(cli, &file) : submit(cli, &file, &how);
+    bit_spec_file_finish(&file);
     return code;
 }
 

@@ -6,6 +6,7 @@
 #include "ctl/chart/chart_text.h"
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
+#include "ctl/cli/submit_options.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/sweep_follow.h"
 #include "ctl/show/print.h"
@@ -17,19 +18,7 @@
 #include "proto/err.h"
 #include "proto/wire/msg.h"
 
-enum {
-    OPT_VARY,
-    OPT_SEEDS,
-    OPT_SET,
-    OPT_NAME,
-    OPT_DRY_RUN,
-    OPT_FOLLOW,
-    OPT_WAIT,
-    OPT_PAUSED,
-    OPT_PRIORITY,
-    OPT_AFTER,
-    OPT_REQUEST_ID
-};
+enum { OPT_VARY, OPT_SEEDS };
 static const struct bit_option options[] = {
     {"vary", 0, "FIELD=A,B,...",
      "A branch for each value; several are combined. A comma within quotes or brackets does not separate values: "
@@ -48,11 +37,6 @@ static const struct bit_option options[] = {
     {0},
 };
 
-struct sweep {
-    bool follow, wait;
-    struct bit_sweep_submit how;
-};
-
 /* ---- the command line */
 
 static int add_vary(struct bit_sweep_submit *s, const char *value)
@@ -66,14 +50,6 @@ static int add_vary(struct bit_sweep_submit *s, const char *value)
     return 0;
 }
 
-static int add_set(struct bit_sweep_submit *s, const char *value)
-{
-    if (s->set_count == BIT_SPEC_FILE_SETS_MAX)
-        return bit_usage(&bit_cmd_sweep, "--set may be given %d times at most", BIT_SPEC_FILE_SETS_MAX);
-    s->set[s->set_count++] = value;
-    return 0;
-}
-
 static int take_seeds(struct bit_sweep_submit *s, const char *value)
 {
     unsigned long long seeds;
@@ -84,52 +60,13 @@ static int take_seeds(struct bit_sweep_submit *s, const char *value)
     return 0;
 }
 
-static int take_option(struct sweep *s, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
-    switch (option) {
-    case OPT_VARY:
-        return add_vary(&s->how, value);
-    case OPT_SEEDS:
-        return take_seeds(&s->how, value);
-    case OPT_SET:
-        return add_set(&s->how, value);
-    case OPT_NAME:
-        s->how.name = value;
-        return 0;
-    case OPT_DRY_RUN:
-        s->how.dry_run = true;
-        return 0;
-    case OPT_FOLLOW:
-        s->follow = true;
-        return 0;
-    case OPT_WAIT:
-        s->wait = true;
-        return 0;
-    case OPT_PAUSED:
-        s->how.paused = true;
-        return 0;
-    case OPT_PRIORITY:
-        return bit_queue_options_priority(&bit_cmd_sweep, &s->how.queue, value);
-    case OPT_AFTER:
-        return bit_queue_options_after(&bit_cmd_sweep, &s->how.queue, value);
-    default:
-        s->how.request_id = value;
-        return 0;
-    }
-}
+    struct bit_sweep_submit *s = arg;
 
-static int parse(struct sweep *s, struct bit_options *o, int argc, char **argv)
-{
-    int got, code = 0;
-
-    while (code == 0 && (got = bit_options_next(o, argc, argv)) >= 0)
-        code = take_option(s, got, o->value);
-    if (code != 0)
-        return code;
-    code = bit_options_end(o, got, argc, argv, 1);
-    if (code < 0 && s->follow + s->wait + s->how.dry_run > 1)
-        return bit_usage(&bit_cmd_sweep, "--dry-run, --follow and --wait exclude each other");
-    return code;
+    if (option == OPT_VARY)
+        return add_vary(s, value);
+    return option == OPT_SEEDS ? take_seeds(s, value) : bit_submit_options_take(&s->run, option, value);
 }
 
 /* A sweep file may have a single branch; a specification without --vary and --seeds is a plain run. */
@@ -140,16 +77,7 @@ static bool nothing_varies(const struct bit_sweep_submit *s)
 
 /* ---- the plan */
 
-static bool no_daemon_answers(const struct bit_cli *cli)
-{
-    struct bit_connection c;
-    int err = bit_connection_open(&c, cli->socket);
-
-    bit_connection_close(&c);
-    return err == BIT_EDAEMON;
-}
-
-static void print_plan(const struct sweep *s, const Bit__SweepReply *plan, bool alone)
+static void print_plan(const struct bit_sweep_submit *s, const Bit__SweepReply *plan, bool alone)
 {
     const struct bit_chart_look screen = bit_chart_look_of(stdout);
     const struct bit_sweep_look look = {
@@ -159,18 +87,18 @@ static void print_plan(const struct sweep *s, const Bit__SweepReply *plan, bool 
     bit_sweep_tree_print(stdout, plan, &look);
     bit_show(stdout, "\n");
     bit_sweep_saving_print(stdout, plan);
-    bit_show(stdout, "%s tokens in all\n", bit_text_count((double)bit_sweep_submit_tokens(&s->how, plan), tokens));
+    bit_show(stdout, "%s tokens in all\n", bit_text_count((double)bit_sweep_submit_tokens(s, plan), tokens));
     for (size_t i = 0; i < plan->n_note; i++)
         bit_show(stdout, "note: %s\n", plan->note[i]);
     if (alone)
         bit_show(stdout, "No bitd answers: only it knows which steps branches have in common.\n");
 }
 
-static int dry_run(struct bit_cli *cli, struct sweep *s)
+static int dry_run(struct bit_cli *cli, struct bit_sweep_submit *s)
 {
-    const bool alone = no_daemon_answers(cli);
-    Bit__SweepReply *plan = alone ? bit_sweep_submit_alone(&s->how) : NULL;
-    int code = alone ? 0 : bit_sweep_submit_ask(cli, &s->how, &plan);
+    const bool alone = !bit_connection_is_there(cli);
+    Bit__SweepReply *plan = alone ? bit_sweep_submit_alone(s) : NULL;
+    int code = alone ? 0 : bit_sweep_submit_ask(cli, s, &plan);
 
     if (code != 0)
         return code;
@@ -186,48 +114,48 @@ static int dry_run(struct bit_cli *cli, struct sweep *s)
 
 /* ---- submission */
 
-static int submit(struct bit_cli *cli, struct sweep *s)
+static int submit(struct bit_cli *cli, struct bit_sweep_submit *s)
 {
+    const struct bit_submit_options *how = &s->run;
     Bit__SweepReply *reply = NULL;
     char id[BIT_RUN_ID_MAX];
-    int code = bit_sweep_submit_ask(cli, &s->how, &reply);
+    int code = bit_sweep_submit_ask(cli, s, &reply);
 
     if (code != 0)
         return code;
     snprintf(id, sizeof id, "%s", reply->sweep);
-    if (cli->json && !s->follow && !s->wait)
+    if (cli->json && !how->follow && !how->wait)
         bit_print_json(reply);
-    else if (cli->quiet)
-        bit_show(stdout, "%s\n", reply->sweep);
-    else if (!cli->json && reply->known && s->how.request_id != NULL)
-        bit_show(stdout, "%s is %s, which exists already\n", reply->name, reply->sweep);
-    else if (!cli->json) {
-        bit_show(stdout, "submitted %s as %s%s: ", reply->name, reply->sweep, s->how.paused ? ", paused" : "");
+    else if (bit_submit_options_wants_sentence(cli, how, id, reply->name, reply->known)) {
+        bit_show(stdout, "submitted %s as %s%s: ", reply->name, id, how->paused ? ", paused" : "");
         bit_sweep_saving_print(stdout, reply);
     }
     fflush(stdout);
     bit_msg_free(reply);
-    return s->follow ? bit_sweep_follow(cli, id) : s->wait ? bit_sweep_wait(cli, id) : 0;
+    return how->follow ? bit_sweep_follow(cli, id) : how->wait ? bit_sweep_wait(cli, id) : 0;
 }
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_sweep, .cli = cli};
-    struct sweep *s = calloc(1, sizeof *s);
+    struct bit_sweep_submit *s = calloc(1, sizeof *s);
+    struct bit_options o = {&bit_cmd_sweep, cli, take_option, s, .least = 1, .most = 1};
 
     if (s == NULL)
         return bit_failure_print(cli, bit_fail(-ENOMEM, "a sweep"));
-    int code = parse(s, &o, argc, argv);
+    s->run.verb = &bit_cmd_sweep;
+    int code = bit_options_parse(&o, argc, argv);
+    if (code < 0)
+        code = bit_submit_options_check(&s->run);
     if (code < 0) {
-        s->how.file.path = argv[o.rest];
-        code = bit_sweep_submit_read(cli, &s->how);
-        if (code == 0 && nothing_varies(&s->how))
-            code = bit_usage(
-                &bit_cmd_sweep, "nothing varies: --vary or --seeds makes branches; `bitctl submit` trains one run");
+        s->file.path = o.word[0];
+        code = bit_sweep_submit_read(cli, s);
+        if (code == 0 && nothing_varies(s))
+            code = bit_usage(&bit_cmd_sweep,
+                             "nothing varies: --vary or --seeds makes branches; `bitctl submit` trains one run");
         if (code == 0)
-            code = s->how.dry_run ? dry_run(cli, s) : submit(cli, s);
+            code = s->run.dry_run ? dry_run(cli, s) : submit(cli, s);
     }
-    bit_sweep_submit_finish(&s->how);
+    bit_sweep_submit_finish(s);
     free(s);
     return code;
 }

@@ -21,8 +21,9 @@ static int set_optimizer(Bit__SwitchRequest *ask, Bit__OptimizerAtSwitch optimiz
     return 0;
 }
 
-static int take_option(Bit__SwitchRequest *ask, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
+    Bit__SwitchRequest *ask = arg;
     unsigned long long step;
 
     switch (option) {
@@ -47,22 +48,17 @@ static int take_option(Bit__SwitchRequest *ask, int option, const char *value)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_switch, .cli = cli};
     Bit__SwitchRequest ask = BIT__SWITCH_REQUEST__INIT;
-    int got, code = 0;
+    struct bit_options o = {&bit_cmd_switch, cli, take_option, &ask, .least = 1, .most = 1};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0)
-        code = take_option(&ask, got, o.value);
-    if (code)
-        return code;
-    code = bit_options_end(&o, got, argc, argv, 1);
     if (code >= 0)
         return code;
     if (ask.has_at_step + ask.now + ask.cancel > 1)
         return bit_usage(&bit_cmd_switch, "--at, --now and --cancel exclude each other");
     if (!ask.has_at_step && !ask.now && !ask.cancel && !ask.has_optimizer)
         return bit_usage(&bit_cmd_switch, "give --at STEP, --now, --cancel, or what to do with the optimizer");
-    return bit_change_end(&o, got, argc, argv, BIT_MSG_SWITCH_REQUEST, &ask);
+    return bit_change_each(&o, BIT_MSG_SWITCH_REQUEST, &ask);
 }
 
 static const struct bit_verb_object objects[] = {

@@ -187,8 +187,10 @@ static bool take_count(const char *value, size_t *out)
 }
 
 /* Takes an option; 0, or the exit code after a mistake was printed. */
-static int take_option(struct wishes *w, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
+    struct wishes *w = arg;
+
     if (option == OPT_BY)
         w->by = value;
     if (option == OPT_TRUNK)
@@ -206,21 +208,16 @@ static int take_option(struct wishes *w, int option, const char *value)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_table, .cli = cli};
     struct wishes w = {.asked = {.last = 50, .smooth = 10}};
+    struct bit_options o = {&bit_cmd_table, cli, take_option, &w, .least = 1, .most = BIT_WORDS_MANY};
     struct bit_branches branches = {.count = 0};
-    int got, code = 0;
+    int code = bit_options_parse(&o, argc, argv);
 
-    while (code == 0 && (got = bit_options_next(&o, argc, argv)) >= 0)
-        code = take_option(&w, got, o.value);
-    if (code != 0)
-        return code;
-    code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
     if (cli->json + w.csv + w.markdown > 1)
         return bit_usage(&bit_cmd_table, "one of --json, --csv and --markdown");
-    code = bit_branches_open(cli, argv + o.rest, (size_t)(argc - o.rest), &branches);
+    code = bit_branches_open(cli, o.word, (size_t)o.words, &branches);
     if (code == 0 && !find_trunk(&branches, &w))
         code = no_trunk(&branches, &w);
     if (code == 0)

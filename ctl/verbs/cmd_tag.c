@@ -12,28 +12,32 @@ static const struct bit_option options[] = {
     {0},
 };
 
+static int take_option(void *arg, int option, const char *value)
+{
+    Bit__TagRequest *ask = arg;
+
+    if (option == OPT_NOTE)
+        ask->note = bit_lend(value);
+    else if (ask->n_remove < BIT_TAGS_MAX)
+        ask->remove[ask->n_remove++] = bit_lend(value);
+    else
+        return bit_usage(&bit_cmd_tag, "--remove may be given %d times at most", BIT_TAGS_MAX);
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_tag, .cli = cli};
     Bit__TagRequest ask = BIT__TAG_REQUEST__INIT;
+    struct bit_options o = {&bit_cmd_tag, cli, take_option, &ask, .least = 1, .most = BIT_WORDS_MANY};
     char *remove[BIT_TAGS_MAX];
-    int got;
 
     ask.remove = remove;
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        if (got == OPT_NOTE)
-            ask.note = bit_lend(o.value);
-        else if (ask.n_remove < BIT_TAGS_MAX)
-            remove[ask.n_remove++] = bit_lend(o.value);
-        else
-            return bit_usage(&bit_cmd_tag, "--remove may be given %d times at most", BIT_TAGS_MAX);
-    }
-    int code = bit_options_end_many(&o, got, argc, argv);
+    const int code = bit_options_parse(&o, argc, argv);
     if (code >= 0)
         return code;
-    ask.run = argv[o.rest];
-    ask.add = argv + o.rest + 1;
-    ask.n_add = (size_t)(argc - o.rest - 1);
+    ask.run = o.word[0];
+    ask.add = o.word + 1;
+    ask.n_add = (size_t)(o.words - 1);
     if (ask.n_add == 0 && ask.n_remove == 0 && ask.note == NULL)
         return bit_usage(&bit_cmd_tag, "give a TAG, --remove TAG or --note TEXT");
     return bit_change_send(cli, BIT_MSG_TAG_REQUEST, &ask);

@@ -191,8 +191,9 @@ struct wishes {
 };
 
 /* Takes an option; 0, or the exit code after a mistake was printed. */
-static int take_option(struct wishes *w, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
+    struct wishes *w = arg;
     unsigned long long step;
 
     w->steps |= option == OPT_STEPS;
@@ -222,15 +223,10 @@ static int check(const struct wishes *w)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_tasks, .cli = cli};
     struct wishes w = {.steps = false};
-    int got, code = 0;
+    struct bit_options o = {&bit_cmd_tasks, cli, take_option, &w, .least = 1, .most = BIT_WORDS_MANY};
+    int code = bit_options_parse(&o, argc, argv);
 
-    while (code == 0 && (got = bit_options_next(&o, argc, argv)) >= 0)
-        code = take_option(&w, got, o.value);
-    if (code != 0)
-        return code;
-    code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
     code = check(&w);
@@ -238,8 +234,8 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         return code;
     w.of_items.every_step = w.steps;
     if (w.items)
-        return print_items(cli, argc - o.rest, argv + o.rest, &w.of_items);
-    return print_results(cli, argc - o.rest, argv + o.rest, w.steps, w.csv);
+        return print_items(cli, o.words, o.word, &w.of_items);
+    return print_results(cli, o.words, o.word, w.steps, w.csv);
 }
 
 static const struct bit_verb_object objects[] = {

@@ -92,8 +92,9 @@ static int parse_number(const char *option, const char *text, uint64_t min, uint
     return 0;
 }
 
-static int take_option(struct tokenize *t, int option, const char *value)
+static int take_option(void *arg, int option, const char *value)
 {
+    struct tokenize *t = arg;
     uint64_t threads = 0;
     int code = 0;
 
@@ -135,31 +136,20 @@ static int take_option(struct tokenize *t, int option, const char *value)
     return code;
 }
 
-/* < 0 to go on with argv[*rest], or the exit code to end with. */
-static int parse(struct tokenize *t, int argc, char **argv, int *rest)
+/* < 0 to go on, or the exit code to end with. */
+static int check(const struct tokenize *t, int inputs)
 {
-    struct bit_options o = {.verb = &bit_cmd_tokenize, .cli = t->cli};
-    int got;
-
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        int code = take_option(t, got, o.value);
-        if (code != 0)
-            return code;
-    }
-    if (got != BIT_OPTIONS_END)
-        return got == BIT_OPTIONS_EXIT ? BIT_EXIT_OK : BIT_EXIT_USAGE;
     if (t->tokenizer == NULL)
         return bit_usage(&bit_cmd_tokenize, "--tokenizer is missing");
     if (t->output == NULL)
         return bit_usage(&bit_cmd_tokenize, "--output is missing");
-    if (o.rest >= argc)
+    if (inputs == 0)
         return bit_usage(&bit_cmd_tokenize, "no input file, folder or glob is given");
     if (t->requests && t->documents_only != NULL)
         return bit_usage(&bit_cmd_tokenize, "--%s is for documents, not for --requests", t->documents_only);
     if (t->context > 0 && !t->requests)
         return bit_usage(&bit_cmd_tokenize,
                          "--context is for --requests; documents are cut by the run that reads them");
-    *rest = o.rest;
     return -1;
 }
 
@@ -422,17 +412,20 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct tokenize t = {.cli = cli, .threads = cores(), .file_tokens = BIT_DATASET_FILE_TOKENS_MAX, .part_before = -1};
+    struct bit_options o = {&bit_cmd_tokenize, cli, take_option, &t, .most = BIT_WORDS_MANY};
     struct bit_tokenizer *tokenizer = NULL;
     struct bit_inputs inputs = {0};
-    int rest = 0, code = parse(&t, argc, argv, &rest);
+    int code = bit_options_parse(&o, argc, argv);
 
+    if (code < 0)
+        code = check(&t, o.words);
     if (code >= 0)
         return code;
-    int err = t.requests ? 0 : check_apart(&t, argv + rest, argc - rest);
+    int err = t.requests ? 0 : check_apart(&t, o.word, o.words);
     if (err == 0)
         err = bit_tokenizer_load(t.tokenizer, &tokenizer);
     if (err == 0)
-        err = bit_inputs_expand(argv + rest, (size_t)(argc - rest), &inputs);
+        err = bit_inputs_expand(o.word, (size_t)o.words, &inputs);
     const struct bit_requests_options requests = {tokenizer, t.output, (uint32_t)t.context, t.force};
     code = err < 0      ? bit_failure_print(cli, err)
            : t.requests ? bit_tokenize_requests(cli, &requests, &inputs)

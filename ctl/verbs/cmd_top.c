@@ -174,23 +174,27 @@ static int watch_on_screen(struct top *t)
     return code;
 }
 
+static int take_interval(void *arg, int option, const char *value)
+{
+    struct top *t = arg;
+    char *end;
+
+    t->interval = strtod(value, &end);
+    if (*end || !(t->interval >= 0.05 && t->interval <= 3600))
+        return bit_usage(&bit_cmd_top, "--interval takes 0.05 to 3600 seconds, not '%s'", value);
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_top, .cli = cli};
     struct top t = {.cli = cli, .interval = 1};
+    struct bit_options o = {&bit_cmd_top, cli, take_interval, &t, .most = 1};
     char sweep[BIT_RUN_ID_MAX];
-    int got;
+    int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0) {
-        char *end;
-        t.interval = strtod(o.value, &end);
-        if (*end || !(t.interval >= 0.05 && t.interval <= 3600))
-            return bit_usage(&bit_cmd_top, "--interval takes 0.05 to 3600 seconds, not '%s'", o.value);
-    }
-    int code = bit_options_end(&o, got, argc, argv, got == BIT_OPTIONS_END && o.rest < argc);
     if (code >= 0)
         return code;
-    t.run = argv[o.rest]; /* NULL after the last word */
+    t.run = o.words > 0 ? o.word[0] : NULL;
     code = t.run != NULL ? bit_sweep_word(cli, t.run, sweep) : 0;
     if (code != 0)
         return code < 0 ? bit_sweep_follow(cli, sweep) : code;

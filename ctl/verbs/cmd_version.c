@@ -27,13 +27,13 @@ static void print_json(Bit__VersionReply *daemon)
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_version, .cli = cli};
+    struct bit_options o = {&bit_cmd_version, cli, .most = 0};
     Bit__VersionRequest ask = BIT__VERSION_REQUEST__INIT;
     Bit__VersionReply *reply = NULL;
     struct bit_connection client;
     char rss[BIT_TEXT];
 
-    int code = bit_options_end(&o, bit_options_next(&o, argc, argv), argc, argv, 0);
+    int code = bit_options_parse(&o, argc, argv);
     if (code >= 0)
         return code;
     if (!cli->json)

@@ -44,6 +44,7 @@ struct state {
     const char *awaited; /* the value of --for; borrowed */
     int exit_code;
     unsigned timeout; /* seconds; 0: none */
+    bool any;
     struct awaited *all;
 };
 
@@ -218,7 +219,7 @@ static int wait_for_any(struct state *s, int count, char **words)
     return code ? code : s->exit_code;
 }
 
-static int wait_for(struct state *s, int count, char **words, bool any)
+static int wait_for(struct state *s, int count, char **words)
 {
     s->all = calloc((size_t)count, sizeof *s->all);
     if (s->all == NULL)
@@ -228,40 +229,43 @@ static int wait_for(struct state *s, int count, char **words, bool any)
             find(s->cli, words[i], &s->all[i]);
         else
             s->all[i].code = BIT_EXIT_UNAVAILABLE;
-    const int code = (any ? wait_for_any : wait_for_all)(s, count, words);
+    const int code = (s->any ? wait_for_any : wait_for_all)(s, count, words);
     free(s->all);
     return code;
 }
 
+static int take_option(void *arg, int option, const char *value)
+{
+    struct state *s = arg;
+    unsigned long long timeout;
+
+    if (option == OPT_FOR)
+        return take_for(&s->ask, s->awaited = value);
+    if (option == OPT_ANY) {
+        s->any = true;
+        return 0;
+    }
+    if (!bit_parse_u64(value, &timeout) || timeout == 0 || timeout > 31536000)
+        return bit_usage(&bit_cmd_wait, "--timeout takes seconds, not '%s'", value);
+    s->timeout = (unsigned)timeout;
+    return 0;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct bit_options o = {.verb = &bit_cmd_wait, .cli = cli};
     struct state s = {.cli = cli, .ask = BIT__WAIT_REQUEST__INIT};
-    unsigned long long timeout = 0;
-    bool any = false;
-    int got, code = 0;
+    struct bit_options o = {&bit_cmd_wait, cli, take_option, &s, .least = 1, .most = BIT_WORDS_MANY};
+    const int code = bit_options_parse(&o, argc, argv);
 
-    while ((got = bit_options_next(&o, argc, argv)) >= 0 && code == 0) {
-        if (got == OPT_FOR)
-            code = take_for(&s.ask, s.awaited = o.value);
-        else if (got == OPT_ANY)
-            any = true;
-        else if (!bit_parse_u64(o.value, &timeout) || timeout == 0 || timeout > 31536000)
-            code = bit_usage(&bit_cmd_wait, "--timeout takes seconds, not '%s'", o.value);
-    }
-    if (code)
-        return code;
-    code = bit_options_end_many(&o, got, argc, argv);
     if (code >= 0)
         return code;
-    if (timeout != 0) {
-        s.timeout = (unsigned)timeout;
-        s.ask.run = argv[o.rest];
+    if (s.timeout != 0) {
+        s.ask.run = o.word[0];
         prepare_to_give_up(&s);
         signal(SIGALRM, on_alarm);
         alarm(s.timeout);
     }
-    return wait_for(&s, argc - o.rest, argv + o.rest, any);
+    return wait_for(&s, o.words, o.word);
 }
 
 static const struct bit_verb_object objects[] = {
