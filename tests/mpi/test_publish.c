@@ -11,7 +11,7 @@
 
 static const char text[] =
     "model { layers: 2 width: 72 heads: 6 mlp_hidden: 100 vocab: 251 vocab_padded: 253 context: 16 tied: false }"
-    "data { train: '/nowhere' } batch { instances: 12 micro_instances: 1 } schedule { steps: 9 peak_lr: 1e-3 }"
+    "data { train: '/nowhere' } batch { instances: 24 micro_instances: 1 } schedule { steps: 9 peak_lr: 1e-3 }"
     "phases { switch { at_step: 3 ramp_steps: 2 } } launch { threads: 2 }";
 
 /* A communicator of this rank only, with which the same code computes the reference. */
@@ -127,8 +127,8 @@ static void expect_same_model(const struct fixture *a, const struct fixture *b, 
             EXPECT_EQ(a->model->segments[l].scale[s], b->model->segments[l].scale[s]);
 }
 
-/* Every `group` ranks share a copy of the master weights; 0: all ranks share one. */
-static void check_against_alone(const char *const *set, int group)
+/* Every `group` ranks share a copy of the master weights; 0: all ranks share one. joined: as on GPUs. */
+static void check_against_alone(const char *const *set, int group, bool joined)
 {
     struct fixture many, one;
     struct bit_comm ranks;
@@ -139,6 +139,8 @@ static void check_against_alone(const char *const *set, int group)
     const uint64_t copies = (uint64_t)(comm.size / bit_comm_group(&ranks)->size);
     if (!fixture_open_in(&many, set, &ranks, group) || !fixture_open(&one, set, &alone))
         return;
+    EXPECT(!many.publish.scales.joined);
+    many.publish.scales.joined = joined;
     const struct {
         Bit__Precision precision;
         double strength;
@@ -195,12 +197,29 @@ static void all_quantizers(void)
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         for (int group = 0; group < comm.size; group++)
             if (group == 0 || comm.size % group == 0)
-                check_against_alone(sets[i], group);
+                for (int joined = 0; joined < 2; joined++)
+                    check_against_alone(sets[i], group, joined);
 }
 
 TEST(many_ranks_publish_what_one_does)
 {
     with_alone(all_quantizers);
+}
+
+/* Two passes and the sharing of what was found: three sums, whichever segments the ranks share. */
+TEST(joined_counts_are_one_sum_a_pass)
+{
+    static const char *const set[] = {"quantizer.preset=continual", "model.width=144", "model.mlp_hidden=500", NULL};
+    struct fixture f;
+
+    if (!fixture_open(&f, set, &comm))
+        return;
+    fixture_fill(&f, 3);
+    f.publish.scales.joined = true;
+    const uint64_t before = f.fabric.calls;
+    EXPECT_EQ(bit_weight_scales_find(&f.publish.scales, &f.fabric, f.master, f.model->scales), 0);
+    EXPECT_EQ(f.fabric.calls - before, comm.size == 1 ? 0u : 3u);
+    fixture_close(&f);
 }
 
 /* Computes the scale here, from its definition. */

@@ -134,6 +134,7 @@ int bit_weight_scales_init(struct bit_weight_scales *m, const struct bit_worker_
     int err;
 
     *m = (struct bit_weight_scales){.plan = plan, .shard = shard, .exec = exec, .count = count_segments(plan)};
+    m->joined = exec->backend == BIT_BACKEND_CUDA;
     err = allocate(m);
     if (err >= 0) {
         fill_ranges(m);
@@ -220,16 +221,30 @@ static int alike_until(const struct bit_weight_scales *m, int i, bool by_told)
     return i;
 }
 
-/* Adds up the counts of segments that several ranks have parts of. With many ranks these are all segments, in one
- * all-reduce. */
+static void add_counts(struct bit_weight_scales *m, struct bit_fabric *fabric, int first, int end)
+{
+    bit_fabric_sum_u32(fabric, m->bins + (int64_t)first * BIT_HISTOGRAM_BINS,
+                       (int64_t)(end - first) * BIT_HISTOGRAM_BINS);
+}
+
+/* Adds up the counts of segments that several ranks have parts of. With many ranks these are all segments. With few,
+ * segments between them have one rank: between GPUs their bytes cost less than another all-reduce, between processors
+ * more. */
 static void share_counts(struct bit_weight_scales *m, struct bit_fabric *fabric)
 {
+    int first = m->count, last = -1;
+
     for (int i = 0, end; i < m->count; i = end) {
         end = alike_until(m, i, false);
-        if (m->facts[i].shared)
-            bit_fabric_sum_u32(fabric, m->bins + (int64_t)i * BIT_HISTOGRAM_BINS,
-                               (int64_t)(end - i) * BIT_HISTOGRAM_BINS);
+        if (!m->facts[i].shared)
+            continue;
+        first = BIT_MIN(first, i);
+        last = end;
+        if (!m->joined)
+            add_counts(m, fabric, i, end);
     }
+    if (m->joined && first < last)
+        add_counts(m, fabric, first, last);
 }
 
 /* Finds one half of every median's bits: the upper half first, then the lower half among the weights that share the

@@ -26,6 +26,7 @@ struct bit_weight_scales {
     struct bit_segment_range *ranges; /* (count); owned */
     struct bit_segment_facts *facts;  /* (count); owned */
     int count;
+    bool joined; /* counts are added in one all-reduce a pass, also those of segments that only one rank has */
     /* In the backend's memory, owned. Means use the first two arrays, medians the others. */
     double *sums;      /* (BIT_PLAN_PARTS_MAX, count): sums of this rank's parts, then of all ranks' */
     int64_t *elements; /* (count) */
