@@ -5,7 +5,9 @@
 #include "proto/spec/schedule.h"
 #include "proto/spec/spec_slurm.h"
 
-#define NODE_GPUS 8 /* assumed GPUs of a node, if the launch does not give them */
+#define NODE_GPUS   8 /* assumed GPUs of a node, if the launch does not give them */
+#define LINEARS     4 /* of a layer */
+#define PROJECTIONS 6 /* parts of them that may have a scale each: q, k, v, up and gate of two linears */
 
 static void find_divisors(uint32_t instances, struct bit_dry_scaling *out)
 {
@@ -33,6 +35,8 @@ static struct bit_scaling_load load_of(const Bit__RunSpec *spec, const struct bi
         .parameters = size->parameters,
         .linear_parameters = size->linear_parameters,
         .layers = spec->model->layers,
+        .layer_scales = spec->quantizer->granularity == BIT__GRANULARITY__PROJECTION ? PROJECTIONS : LINEARS,
+        .rest_buckets = spec->model->tied ? 1 : 2,
         .rank_tokens = (uint64_t)share * spec->model->context,
         .micro_batches = BIT_MAX(share / BIT_MAX(BIT_MIN(micro > 0 ? micro : BIT_DRY_MICRO_GUESS, share), 1u), 1u),
         .flop_per_token = 6 * n + 6 * spec->model->layers * width * context,
@@ -49,6 +53,8 @@ static void add_model(struct bit_dry_scaling *out, struct bit_scaling_load *load
     bit_scaling_model(load, BIT_SCALING_SHARED, &s);
     bit__scaling_model__init(m);
     m->precision = precision;
+    m->has_ranks_per_node = true;
+    m->ranks_per_node = load->ranks_per_node;
     m->compute_ms = s.compute_ms;
     m->efficiency_least = s.efficiency[1];
     m->efficiency_most = s.efficiency[0];

@@ -4,14 +4,13 @@
 
 #include "proto/check.h"
 
-/* Sustained on one H200 by whole steps, in 16-bit operations (README.md, Measured on GPUs): MFU 57.4% and 63.5%. */
-#define FLOPS_16BIT   568e12
-#define FLOPS_TERNARY 628e12
+/* Sustained on one H200 by whole steps, in 16-bit operations (RESULTS.md, micro-batch 16): MFU 59.7% and 64.7%. */
+#define FLOPS_16BIT   590e12
+#define FLOPS_TERNARY 640e12
 #define NODE_BYTES_S  327e9 /* in a node */
 #define CHANNELS      16    /* NCCL channels on which the operations of a group take turns */
 #define BLOCK         16384 /* elements in one partial sum of the norm */
 #define BINS          65536 /* bins of a histogram of weights */
-#define LINEARS       4     /* linears of a layer */
 
 /* The better and the worse constants. */
 static const double hop_s[2] = {1.9e-6, 3.4e-6}, net_hop_s[2] = {4.0e-6, 14e-6}, net_bytes_s[2] = {45e9, 32.5e9};
@@ -85,32 +84,60 @@ static double chains_s(const struct ring *r, double bytes, double owners, int k)
     return r->n > 1 ? bytes / r->bytes_s + rounds * r->chain_s : 0;
 }
 
+/* ---- the parts of a vector */
+
+/* How a bucket is cut: `each` in equal parts over the ranks of a group, `gap` by the gap's collective. In blocks. */
+struct cut {
+    double each, gap;
+};
+
+static struct cut cut_bucket(const struct bit_scaling_load *load, double elements)
+{
+    const double n = group_size(load), whole = floor(elements / BLOCK), equal = floor(whole / n) * n;
+
+    return (struct cut){.each = equal, .gap = elements / BLOCK - equal};
+}
+
+/* A vector as its collectives move it: `spans` for each bucket, and one gap. In elements. */
+struct parts {
+    double layers, layer;   /* buckets of layers, and one's span; 0 if a layer has fewer blocks than there are ranks */
+    double rests, rest;     /* the same of the embedding and an untied head */
+    double gap, linear_gap; /* linear_gap: the layers' part of it */
+};
+
+static struct parts parts_of(const struct bit_scaling_load *load)
+{
+    const double rest = (double)(load->parameters - load->linear_parameters);
+    const struct cut layer = cut_bucket(load, (double)load->linear_parameters / load->layers),
+                     other = cut_bucket(load, rest / load->rest_buckets);
+    const double linear_gap = load->layers * layer.gap * BLOCK;
+
+    return (struct parts){.layers = layer.each > 0 ? load->layers : 0,
+                          .layer = layer.each * BLOCK,
+                          .rests = other.each > 0 ? load->rest_buckets : 0,
+                          .rest = other.each * BLOCK,
+                          .gap = linear_gap + load->rest_buckets * other.gap * BLOCK,
+                          .linear_gap = linear_gap};
+}
+
+static double spans_of(const struct parts *parts)
+{
+    return parts->layers + parts->rests;
+}
+
 /* ---- the collectives of a step */
 
 struct model {
     const struct bit_scaling_load *load;
     enum bit_scaling_way way;
     struct bit_scaling *out;
+    struct parts parts;
     double layer_bytes, rest_bytes; /* fp32 gradients of one layer, and of the embedding and everything else */
 };
 
 static double owners_of(const struct model *m, double share)
 {
     return fmin(m->load->ranks, 1 + ceil(share * m->load->ranks));
-}
-
-/* The ring of a vector's collective: of a group, or with BIT_SCALING_ROOTED of all ranks. */
-static struct ring ring_of(const struct model *m, int k)
-{
-    return m->way == BIT_SCALING_SHARED ? ring_of_group(m->load, k) : ring_of_all(m->load, k);
-}
-
-static double bucket_s(const struct model *m, const struct ring *r, double bytes, double share, int k)
-{
-    if (m->way != BIT_SCALING_SHARED)
-        return chains_s(r, bytes, owners_of(m, share), k);
-    const struct ring across = ring_across(m->load, k);
-    return around_s(r, bytes) + tree_s(&across, bytes / r->n);
 }
 
 static struct bit_scaling_cost *add(struct model *m, const char *name, double calls, double bytes)
@@ -131,32 +158,15 @@ static double rest_share(const struct model *m)
     return 1 - (double)m->load->linear_parameters / (double)m->load->parameters;
 }
 
-/* The number of NCCL calls for a whole vector: one per bucket, or one per owner of a part of it. */
-static double calls_of(const struct model *m)
+/* The time of what is computed meanwhile hides all but one layer's collective. */
+static double exposed_of(const struct model *m, double layers, double layer_ms, double computed_ms)
 {
-    const double buckets = m->load->layers + 1;
-
-    return m->way == BIT_SCALING_SHARED ? buckets
-                                        : m->load->layers * owners_of(m, layer_share(m)) + owners_of(m, rest_share(m));
+    return fmax(layers * layer_ms - computed_ms * (m->load->layers - 1.0) / m->load->layers, layer_ms);
 }
 
-/* A layer's gradients are exchanged during the backward pass of the layers before it. The last layer to be exchanged
- * and the embedding, whose gradients are final last, overlap with nothing. */
-static void add_gradients(struct model *m)
+static double backward_ms(const struct model *m)
 {
-    const double layers = m->load->layers;
-    const double under_ms = m->out->compute_ms / m->load->micro_batches * 2 / 3 * (layers - 1) / layers;
-    const bool twice = m->way == BIT_SCALING_SHARED && m->load->ranks > group_size(m->load) && group_size(m->load) > 1;
-    struct bit_scaling_cost *cost = add(m, "gradients", (twice ? 2 : 1) * calls_of(m),
-                                        layers * m->layer_bytes + m->rest_bytes);
-
-    for (int k = 0; k < 2; k++) {
-        const struct ring r = ring_of(m, k);
-        const double layer_ms = 1e3 * bucket_s(m, &r, m->layer_bytes, layer_share(m), k);
-        const double rest_ms = 1e3 * bucket_s(m, &r, m->rest_bytes, rest_share(m), k);
-        cost->ms[k] = layers * layer_ms + rest_ms;
-        cost->exposed_ms[k] = fmax(layers * layer_ms - under_ms, layer_ms) + rest_ms;
-    }
+    return m->out->compute_ms / m->load->micro_batches * 2 / 3;
 }
 
 static double forward_ms(const struct model *m)
@@ -164,73 +174,180 @@ static double forward_ms(const struct model *m)
     return m->out->compute_ms / m->load->micro_batches / 3;
 }
 
-/* A layer's weights are exchanged during the forward pass of the layers before it, in the first micro-batch; those of
- * the embedding and the first layer overlap with nothing. With BIT_SCALING_ROOTED: one group of calls before the
- * forward pass. */
+/* A span's gradients: within the group, then this rank's part across groups. */
+static double reduce_ms(const struct model *m, double elements, int k)
+{
+    const struct ring within = ring_of_group(m->load, k), across = ring_across(m->load, k);
+
+    return 1e3 * (around_s(&within, 4 * elements) + tree_s(&across, 4 * elements / within.n));
+}
+
+/* A layer's gradients are exchanged during the backward pass of the layers before it. The last layer to be exchanged,
+ * the embedding, whose gradients are final last, and the gap overlap with nothing. */
+static void add_gradients(struct model *m)
+{
+    const struct parts *p = &m->parts;
+    const double groups = m->load->ranks / group_size(m->load), stages = (group_size(m->load) > 1) + (groups > 1);
+    struct bit_scaling_cost *cost = add(m, "gradients", stages * (spans_of(p) + (p->gap > 0)),
+                                        4.0 * (double)m->load->parameters);
+
+    for (int k = 0; k < 2; k++) {
+        const double layer_ms = reduce_ms(m, p->layer, k);
+        const double alone_ms = p->rests * reduce_ms(m, p->rest, k) + (p->gap > 0 ? reduce_ms(m, p->gap, k) : 0);
+        cost->ms[k] = p->layers * layer_ms + alone_ms;
+        cost->exposed_ms[k] = (p->layers > 0 ? exposed_of(m, p->layers, layer_ms, backward_ms(m)) : 0) + alone_ms;
+    }
+}
+
+/* Every owner of a part of a layer reduces it, likewise during the backward pass. */
+static void add_rooted_gradients(struct model *m)
+{
+    const double layers = m->load->layers, owners = owners_of(m, layer_share(m)), others = owners_of(m, rest_share(m));
+    struct bit_scaling_cost *cost = add(m, "gradients", layers * owners + others,
+                                        layers * m->layer_bytes + m->rest_bytes);
+
+    for (int k = 0; k < 2; k++) {
+        const struct ring r = ring_of_all(m->load, k);
+        const double layer_ms = 1e3 * chains_s(&r, m->layer_bytes, owners, k),
+                     rest_ms = 1e3 * chains_s(&r, m->rest_bytes, others, k);
+        cost->ms[k] = layers * layer_ms + rest_ms;
+        cost->exposed_ms[k] = exposed_of(m, layers, layer_ms, backward_ms(m)) + rest_ms;
+    }
+}
+
+static const char *weights_name(const struct model *m)
+{
+    return m->load->ternary ? "codes and weights" : "weights";
+}
+
+/* Bytes of one weight of a layer on the wire. */
+static double linear_bytes(const struct model *m)
+{
+    return m->load->ternary ? 0.25 : 2;
+}
+
+/* Calls for the gap: weights are one vector; codes, embedding and an untied head are gathered each by itself. */
+static double gap_gathers(const struct model *m)
+{
+    return m->parts.gap > 0 ? (m->load->ternary ? 1.0 + m->load->rest_buckets : 1) : 0;
+}
+
+/* A layer's weights are exchanged during the forward pass of the layers before it, in the first micro-batch; the gap,
+ * the embedding and the first layer overlap with nothing. */
 static void add_weights(struct model *m)
 {
-    const double linear_bytes = (double)m->load->linear_parameters * (m->load->ternary ? 0.25 : 2);
-    const double bytes = linear_bytes + m->rest_bytes / 2, layers = m->load->layers, n = m->load->ranks;
-    struct bit_scaling_cost *cost = add(m, m->load->ternary ? "codes and weights" : "weights",
-                                        m->way == BIT_SCALING_SHARED ? layers + 1 : n, bytes);
+    const struct parts *p = &m->parts;
+    const double each = linear_bytes(m), rest = (double)(m->load->parameters - m->load->linear_parameters);
+    const double calls = group_size(m->load) > 1 ? spans_of(p) + gap_gathers(m) : 0;
+    struct bit_scaling_cost *cost = add(m, weights_name(m), calls,
+                                        each * (double)m->load->linear_parameters + 2 * rest);
 
     for (int k = 0; k < 2; k++) {
-        const struct ring r = ring_of(m, k);
-        const double layer_ms = 1e3 * around_s(&r, linear_bytes / layers),
-                     rest_ms = 1e3 * around_s(&r, m->rest_bytes / 2);
-        cost->ms[k] = cost->exposed_ms[k] = 1e3 * chains_s(&r, bytes, n, k);
-        if (m->way != BIT_SCALING_SHARED)
-            continue;
-        cost->ms[k] = layers * layer_ms + rest_ms;
-        cost->exposed_ms[k] = fmax(layers * layer_ms - forward_ms(m) * (layers - 1) / layers, layer_ms) + rest_ms;
+        const struct ring r = ring_of_group(m->load, k);
+        const double layer_ms = 1e3 * around_s(&r, each * p->layer);
+        const double gap_bytes = each * p->linear_gap + 2 * (p->gap - p->linear_gap);
+        const double gap_ms = 1e3 * (around_s(&r, gap_bytes) + fmax(gap_gathers(m) - 1, 0) * around_s(&r, 0));
+        const double alone_ms = 1e3 * p->rests * around_s(&r, 2 * p->rest) + (p->gap > 0 ? gap_ms : 0);
+        cost->ms[k] = p->layers * layer_ms + alone_ms;
+        cost->exposed_ms[k] = (p->layers > 0 ? exposed_of(m, p->layers, layer_ms, forward_ms(m)) : 0) + alone_ms;
     }
 }
 
+/* One group of calls before the forward pass. */
+static void add_rooted_weights(struct model *m)
+{
+    const double bytes = linear_bytes(m) * (double)m->load->linear_parameters + m->rest_bytes / 2;
+    struct bit_scaling_cost *cost = add(m, weights_name(m), m->load->ranks, bytes);
+
+    for (int k = 0; k < 2; k++) {
+        const struct ring r = ring_of_all(m->load, k);
+        cost->ms[k] = cost->exposed_ms[k] = 1e3 * chains_s(&r, bytes, m->load->ranks, k);
+    }
+}
+
+/* The calls for all spans are launched at once; at worst those of one channel take turns. The gap's follows. */
 static void add_norm(struct model *m)
 {
-    const double bytes = ceil((double)m->load->parameters / BLOCK) * 8, n = m->load->ranks;
-    struct bit_scaling_cost *cost = add(m, "gradient norm", m->way == BIT_SCALING_SHARED ? 1 : n, bytes);
+    const struct parts *p = &m->parts;
+    const double bytes = ceil((double)m->load->parameters / BLOCK) * 8;
+    const bool rooted = m->way == BIT_SCALING_ROOTED, gap = p->gap > 0;
+    const double shared_calls = group_size(m->load) > 1 ? spans_of(p) + gap : 0;
+    struct bit_scaling_cost *cost = add(m, "gradient norm", rooted ? m->load->ranks : shared_calls, bytes);
 
     for (int k = 0; k < 2; k++) {
-        const struct ring r = ring_of(m, k);
-        cost->ms[k] = cost->exposed_ms[k] = 1e3 * (m->way == BIT_SCALING_SHARED ? around_s(&r, bytes)
-                                                                                : chains_s(&r, bytes, n, k));
+        const struct ring all = ring_of_all(m->load, k), group = ring_of_group(m->load, k);
+        const double turns = (k == 0 ? fmin(spans_of(p), 1) : ceil(spans_of(p) / CHANNELS)) + gap;
+        const double shared_s = around_s(&group, bytes) + fmax(turns - 1, 0) * around_s(&group, 0);
+        cost->ms[k] = cost->exposed_ms[k] = 1e3 * (rooted ? chains_s(&all, bytes, m->load->ranks, k) : shared_s);
     }
 }
 
-/* Two passes of all-reduces over histograms: of all matrices at once, or one for each matrix that spans ranks. */
+/* Two passes of an all-reduce over the histograms of all matrices, and one that shares what was found. */
 static void add_medians(struct model *m)
 {
-    const double matrices = LINEARS * (double)m->load->layers, bytes = matrices * BINS * 4;
-    const double crossing = m->way == BIT_SCALING_SHARED ? 1 : fmin(matrices, m->load->ranks - 1.0);
-    struct bit_scaling_cost *cost = add(m, "medians", 2 * crossing, 2 * bytes);
+    const double matrices = m->load->layer_scales * (double)m->load->layers, bytes = matrices * BINS * 4;
+    struct bit_scaling_cost *cost = add(m, "medians", group_size(m->load) > 1 ? 3 : 0, 2 * bytes + 4 * matrices);
 
     for (int k = 0; k < 2; k++) {
-        const struct ring r = ring_of(m, k);
-        const double each = m->way == BIT_SCALING_SHARED ? bytes : 2 * bytes / matrices; /* counts had 8 bytes */
-        cost->ms[k] = cost->exposed_ms[k] = 2e3 * crossing * tree_s(&r, each);
+        const struct ring r = ring_of_group(m->load, k);
+        cost->ms[k] = cost->exposed_ms[k] = 1e3 * (2 * tree_s(&r, bytes) + tree_s(&r, 4 * matrices));
     }
+}
+
+/* Two passes with an all-reduce for each matrix that spans ranks, of counts of 8 bytes. */
+static void add_rooted_medians(struct model *m)
+{
+    const double matrices = m->load->layer_scales * (double)m->load->layers, bytes = BINS * 8.0;
+    const double crossing = fmin(matrices, m->load->ranks - 1.0);
+    struct bit_scaling_cost *cost = add(m, "medians", 2 * crossing, 2 * crossing * bytes);
+
+    for (int k = 0; k < 2; k++) {
+        const struct ring r = ring_of_all(m->load, k);
+        cost->ms[k] = cost->exposed_ms[k] = 2e3 * crossing * tree_s(&r, bytes);
+    }
+}
+
+/* One all-reduce of the sums of all matrices. */
+static void add_means(struct model *m)
+{
+    const double bytes = 8.0 * m->load->layer_scales * m->load->layers;
+    struct bit_scaling_cost *cost = add(m, "means", group_size(m->load) > 1, bytes);
+
+    for (int k = 0; k < 2; k++) {
+        const struct ring r = ring_of_group(m->load, k);
+        cost->ms[k] = cost->exposed_ms[k] = 1e3 * tree_s(&r, bytes);
+    }
+}
+
+static void add_all(struct model *m)
+{
+    const bool rooted = m->way == BIT_SCALING_ROOTED;
+
+    (rooted ? add_rooted_gradients : add_gradients)(m);
+    (rooted ? add_rooted_weights : add_weights)(m);
+    add_norm(m);
+    if (m->load->ternary && m->load->medians)
+        (rooted ? add_rooted_medians : add_medians)(m);
+    else if (m->load->ternary && !rooted)
+        add_means(m);
 }
 
 void bit_scaling_model(const struct bit_scaling_load *load, enum bit_scaling_way way, struct bit_scaling *out)
 {
-    BIT_ASSERT(load->ranks > 0 && load->ranks_per_node > 0 && load->layers > 0 && load->micro_batches > 0);
+    BIT_ASSERT(load->ranks > 0 && load->ranks_per_node > 0 && load->layers > 0 && load->micro_batches > 0 &&
+               load->rest_buckets > 0);
     const double rest = (double)(load->parameters - load->linear_parameters);
     struct model m = {.load = load,
                       .way = way,
                       .out = out,
+                      .parts = parts_of(load),
                       .layer_bytes = 4.0 * (double)load->linear_parameters / load->layers,
                       .rest_bytes = 4 * rest};
 
     *out = (struct bit_scaling){.compute_ms = 1e3 * (double)load->rank_tokens * load->flop_per_token /
                                               (load->ternary ? FLOPS_TERNARY : FLOPS_16BIT)};
-    if (load->ranks > 1) {
-        add_gradients(&m);
-        add_weights(&m);
-        add_norm(&m);
-        if (load->ternary && load->medians)
-            add_medians(&m);
-    }
+    if (load->ranks > 1)
+        add_all(&m);
     for (int k = 0; k < 2; k++) {
         double exposed_ms = 0;
         for (size_t i = 0; i < out->count; i++)

@@ -5,9 +5,10 @@
  *     broadcast, reduce            S / B + (n - 1) A, a chain, whose hops all count as network hops if N > 1
  *     all-reduce                   2 (S (n - 1) / n / B + (n / N - 1) a + log2(N) A), up and down a tree
  * with S bytes, n ranks on N nodes. Gradients are exchanged during the last micro-batch's backward pass, weights during
- * the first one's forward pass, except for the part of one layer and the embedding. With groups (launch.shard_ranks)
- * these collectives are over the ranks of one group, and each reduce-scatter is followed by an all-reduce of a part
- * across groups. There are two sets of constants, and the true cost should be between their results:
+ * the first one's forward pass, except for the part of one layer, the embedding and the gap: blocks that no equal parts
+ * hold (worker/model/layout.h) have a collective of their own. With groups (launch.shard_ranks) these collectives are
+ * over the ranks of one group, and each reduce-scatter is followed by an all-reduce of a part across groups. There are
+ * two sets of constants, and the true cost should be between their results:
  *     a, A   NCCL's own for these GPUs, protocol LL128 or Simple, in microseconds: in rings 1.9 and 4.0 or 3.4 and 14,
  *            in trees 1.25 and 8.5 or 4 and 14
  *     B      in a node 327 GB/s, as measured between two H200; between nodes 45 GB/s a rank or 32.5: reported for one
@@ -28,11 +29,12 @@ struct bit_scaling_load {
     uint32_t ranks, ranks_per_node;
     uint32_t shard_ranks;                   /* launch.shard_ranks: 0, or divides ranks */
     uint64_t parameters, linear_parameters; /* linear: in the layers' linears, which become ternary */
-    uint32_t layers;
-    uint64_t rank_tokens;   /* tokens of one rank in a step ... */
-    uint32_t micro_batches; /* ... in so many micro-batches; gradients are exchanged during the last */
-    double flop_per_token;  /* as if everything were computed in 16 bits */
-    bool ternary, medians;  /* medians: weight scales need medians in addition to means */
+    uint32_t layers, layer_scales;          /* layer_scales: matrices of a layer that have a scale of their own */
+    uint32_t rest_buckets;                  /* 1: the embedding; 2: and a head of its own */
+    uint64_t rank_tokens;                   /* tokens of one rank in a step ... */
+    uint32_t micro_batches;                 /* ... in so many micro-batches; gradients are exchanged during the last */
+    double flop_per_token;                  /* as if everything were computed in 16 bits */
+    bool ternary, medians;                  /* medians: weight scales need medians in addition to means */
 };
 
 enum bit_scaling_way {

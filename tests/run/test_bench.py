@@ -1,4 +1,5 @@
-"""`bitworker bench` as one line of JSON: the sum of its split, however long the step, and the communication between ranks."""
+"""`bitworker bench` as one line of JSON: the sum of its split, however long the step, and the communication between ranks,
+which a dry run's model has to count alike."""
 import json
 import os
 import subprocess
@@ -32,6 +33,35 @@ def ranks_say_how_many_collectives_a_step_has():
     assert two["collectives"] > 0 and two["reduced_bytes"] > 0 and two["gathered_bytes"] > 0, two
 
 
+def modelled_calls(folder, ranks, fields):
+    """Collectives of a step in each phase, by the dry run of the same model on GPUs elsewhere."""
+    tokens, spec = os.path.join(folder, "tokens.npy"), os.path.join(folder, "run.txtpb")
+    with open(tokens, "wb") as f:
+        f.write(bytes(1 << 16))
+    with open(spec, "w") as f:
+        f.write(f'name: "t" model {{ preset: "olmo_20m" }} data {{ train: "{tokens}" }} batch {{ instances: {ranks} }} schedule {{ steps: 9 warmup_steps: 2 }}'
+                f" phases {{ switch {{ at_step: 4 }} }} launch {{ backend: CUDA launcher: SRUN ranks: {ranks} }}")
+    bitctl = os.path.join(fixture.build_root(), "ctl", "bitctl")
+    p = subprocess.run([bitctl, "check", "--json", spec, *[word for field in fields for word in ("--set", field)]],
+                       capture_output=True, text=True, env=os.environ | {"BITD_SOCKET": "/nowhere/bitd.sock"})
+    assert p.returncode == 0, p.stderr + p.stdout
+    return {m["precision"]: sum(c["calls"] for c in m["collective"]) for m in json.loads(p.stdout)["scaling"]}
+
+
+def a_dry_run_models_as_many_collectives():
+    """Without and with a gap, which 3 ranks leave of 8 and 10 blocks, and with a head of its own. Means: medians are counted otherwise on processors."""
+    shape = ["model.layers=2", "model.width=128", "model.heads=2", "model.mlp_hidden=256", "model.vocab=1024", "model.vocab_padded=1024",
+             "model.context=16", "quantizer.weight_measure=MEAN"]
+    with tempfile.TemporaryDirectory() as folder:
+        for ranks, tied in ((2, "true"), (3, "true"), (2, "false"), (3, "false")):
+            fields = [*shape, f"model.tied={tied}"]
+            calls = modelled_calls(folder, ranks, fields)
+            for phase in ("16bit", "ternary"):
+                words = [word for field in fields for word in ("--set", field)]
+                did = bench("--ranks", str(ranks), "--phase", phase, *words)["collectives"]
+                assert did == calls[phase], (ranks, tied, phase, did, calls)
+
+
 def ranks_are_bound_as_bitds_are():
     """bench starts mpirun with --bind-to none: by default mpirun would bind a rank, with NCCL's threads, to one core."""
     with tempfile.TemporaryDirectory() as folder:
@@ -47,4 +77,5 @@ def ranks_are_bound_as_bitds_are():
 
 
 if __name__ == "__main__":
-    fixture.main([the_split_of_a_long_step_has_all_of_it, ranks_say_how_many_collectives_a_step_has, ranks_are_bound_as_bitds_are])
+    fixture.main([the_split_of_a_long_step_has_all_of_it, ranks_say_how_many_collectives_a_step_has, a_dry_run_models_as_many_collectives,
+                  ranks_are_bound_as_bitds_are])

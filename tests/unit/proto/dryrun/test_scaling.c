@@ -20,6 +20,8 @@ static struct bit_scaling_load olmo(uint32_t ranks, bool ternary)
                                      .parameters = 1176764416,
                                      .linear_parameters = 1073741824,
                                      .layers = 16,
+                                     .layer_scales = 4,
+                                     .rest_buckets = 1,
                                      .rank_tokens = (uint64_t)share * CONTEXT,
                                      .micro_batches = share > 8 ? share / 8 : 1,
                                      .flop_per_token = 7.463e9,
@@ -50,7 +52,7 @@ TEST(one_gpu_says_nothing)
     bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
     EXPECT_EQ(s.count, 0u);
     EXPECT(s.efficiency[0] == 1 && s.efficiency[1] == 1);
-    EXPECT(fabs(s.compute_ms - 1e3 * INSTANCES * CONTEXT * 7.463e9 / 628e12) < 1e-6);
+    EXPECT(fabs(s.compute_ms - 1e3 * INSTANCES * CONTEXT * 7.463e9 / 640e12) < 1e-6);
 }
 
 /* Two GPUs of a node, 16-bit: half of every vector crosses at 327 GB/s, and one hop is 1.9 us. */
@@ -72,6 +74,64 @@ TEST(two_gpus_by_hand)
     const double rest = 1e3 * 4 * 103022592.0 / 2 / 327e9 + 1.9e-3, layer = 1e3 * 4 * 67108864.0 / 2 / 327e9 + 1.9e-3;
     EXPECT(fabs(s.cost[0].exposed_ms[0] - (rest + layer)) < 1e-6);
     EXPECT(fabs(s.cost[1].exposed_ms[0] - (rest + layer + 1.9e-3 * 2) / 2) < 1e-6);
+}
+
+/* The embedding's 6288 blocks divide by 16 and not by 32: from then on the rest is a gap, reduced and gathered by itself. */
+TEST(a_gap_has_its_own_collectives)
+{
+    static const uint32_t ranks[] = {16, 32};
+
+    for (unsigned gap = 0; gap < 2; gap++)
+        for (int ternary = 0; ternary < 2; ternary++) {
+            const struct bit_scaling_load load = olmo(ranks[gap], ternary);
+            struct bit_scaling s;
+            bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
+            EXPECT_EQ(s.cost[0].calls, 17u + gap);
+            EXPECT_EQ(s.cost[1].calls, 17u + (ternary ? 2 * gap : gap)); /* codes, and the embedding */
+            EXPECT_EQ(s.cost[2].calls, 17u + gap);
+        }
+    /* A model of fewer blocks than ranks is one gap, and nothing of it overlaps. */
+    struct bit_scaling_load small = olmo(64, false);
+    struct bit_scaling s;
+    small.parameters = 63 * 16384;
+    small.linear_parameters = 32 * 16384;
+    bit_scaling_model(&small, BIT_SCALING_SHARED, &s);
+    for (size_t i = 0; i < s.count; i++) {
+        EXPECT_EQ(s.cost[i].calls, 1u);
+        EXPECT(s.cost[i].ms[0] > 0 && s.cost[i].exposed_ms[0] == s.cost[i].ms[0]);
+    }
+}
+
+TEST(medians_take_three_sums_and_means_one)
+{
+    struct bit_scaling_load load = olmo(8, true);
+    struct bit_scaling s;
+
+    bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
+    EXPECT_STREQ(s.cost[3].name, "medians");
+    EXPECT_EQ(s.cost[3].calls, 3u);
+    EXPECT_EQ(s.cost[3].bytes, 2ull * 64 * 65536 * 4 + 64 * 4);
+    load.medians = false;
+    bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
+    EXPECT_STREQ(s.cost[3].name, "means");
+    EXPECT_EQ(s.cost[3].calls, 1u);
+    EXPECT(s.cost[3].ms[1] > s.cost[3].ms[0] && s.cost[3].ms[0] > 0);
+}
+
+/* Every rank has a copy of everything: nothing is gathered. */
+TEST(groups_of_one_gather_nothing)
+{
+    struct bit_scaling_load load = olmo(8, true);
+    struct bit_scaling s;
+
+    load.shard_ranks = 1;
+    bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
+    EXPECT_EQ(s.cost[0].calls, 17u);
+    EXPECT(s.cost[0].ms[0] > 0);
+    for (size_t i = 1; i < s.count; i++) {
+        EXPECT_EQ(s.cost[i].calls, 0u);
+        EXPECT(s.cost[i].ms[0] == 0 && s.cost[i].ms[1] == 0);
+    }
 }
 
 TEST(more_gpus_are_never_better_and_roots_never_better_than_parts)
