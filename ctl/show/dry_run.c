@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl/show/fold.h"
 #include "ctl/show/print.h"
@@ -23,27 +24,35 @@ static void print_spec(FILE *f, const Bit__RunSpec *spec)
     free(text);
 }
 
-/* Also prints the nearest numbers of ranks that divide the batch, below and above. */
+#define DIVISORS_SHOWN 24 /* of a batch with more, the nearest */
+
+static void print_divisors(FILE *f, const Bit__DryRunReply *d)
+{
+    const uint32_t ranks = d->spec->launch->ranks;
+    size_t first = 0, count = d->n_ranks_possible;
+
+    while (first < count && d->ranks_possible[first] < ranks)
+        first++;
+    first = first < DIVISORS_SHOWN / 2 ? 0 : first - DIVISORS_SHOWN / 2;
+    first = count < first + DIVISORS_SHOWN ? BIT_MAX(count, (size_t)DIVISORS_SHOWN) - DIVISORS_SHOWN : first;
+    bit_show(f, "batch allows ");
+    if (count > DIVISORS_SHOWN)
+        bit_show(f, " %zu numbers of ranks; near %u:", count, ranks);
+    for (size_t i = first; i < BIT_MIN(count, first + DIVISORS_SHOWN); i++)
+        bit_show(f, " %u", d->ranks_possible[i]);
+    bit_show(f, count > DIVISORS_SHOWN ? "\n" : " ranks\n");
+}
+
 static void print_ranks(FILE *f, const Bit__DryRunReply *d)
 {
     const uint32_t ranks = d->spec->launch->ranks;
-    uint32_t fewer = 0, more = 0;
     char text[BIT_TEXT];
 
     if (!d->has_rank_step_tokens)
         return;
-    for (size_t i = 0; i < d->n_ranks_possible; i++) {
-        fewer = d->ranks_possible[i] < ranks ? d->ranks_possible[i] : fewer;
-        more = more == 0 && d->ranks_possible[i] > ranks ? d->ranks_possible[i] : more;
-    }
-    bit_show(f, "ranks         %u, %s tokens of a step each", ranks, bit_text_count((double)d->rank_step_tokens, text));
-    if (fewer > 0 || more > 0)
-        bit_show(f, "; next that divide the batch:");
-    if (fewer > 0)
-        bit_show(f, " %u", fewer);
-    if (more > 0)
-        bit_show(f, "%s %u", fewer > 0 ? " and" : "", more);
-    fputc('\n', f);
+    bit_show(f, "ranks         %u, %s tokens of a step each\n", ranks,
+             bit_text_count((double)d->rank_step_tokens, text));
+    print_divisors(f, d);
 }
 
 static const struct bit_table_column scaling_columns[] = {
@@ -62,37 +71,72 @@ static void add_cost(struct bit_table *t, const Bit__CollectiveCost *c)
     bit_table_add(t, cells);
 }
 
+static char *text_ms(double ms, char out[BIT_TEXT])
+{
+    if (ms < 1e4)
+        snprintf(out, BIT_TEXT, ms < 10 ? "%.2f ms" : "%.0f ms", ms);
+    else
+        bit_text_duration(ms / 1e3, out);
+    return out;
+}
+
+/* One number, if both would be shown alike. */
+static void print_efficiency(FILE *f, const Bit__DryRunReply *d, const Bit__ScalingModel *m)
+{
+    char least[BIT_TEXT], most[BIT_TEXT], shortest[BIT_TEXT], longest[BIT_TEXT];
+
+    snprintf(least, sizeof least, "%.3f", m->efficiency_least);
+    snprintf(most, sizeof most, "%.3f", m->efficiency_most);
+    text_ms(m->compute_ms / m->efficiency_most, shortest);
+    text_ms(m->compute_ms / m->efficiency_least, longest);
+    bit_show(f, "\n%s on %u GPUs: %s", bit_text_precision(m->precision), d->spec->launch->ranks, least);
+    if (strcmp(least, most) != 0)
+        bit_show(f, " to %s", most);
+    bit_show(f, " of linear scaling, %s", shortest);
+    if (strcmp(shortest, longest) != 0)
+        bit_show(f, " to %s", longest);
+    bit_show(f, " a step\n");
+}
+
 static void print_scaling(FILE *f, const Bit__DryRunReply *d)
 {
     for (size_t i = 0; i < d->n_scaling; i++) {
         const Bit__ScalingModel *m = d->scaling[i];
         struct bit_table t;
-        bit_show(f, "\n%s on %u GPUs: by a model each does %.3f to %.3f of what one alone would, in steps of %.3g ms\n",
-                 bit_text_precision(m->precision), d->spec->launch->ranks, m->efficiency_least, m->efficiency_most,
-                 m->compute_ms);
+        print_efficiency(f, d, m);
         bit_table_init(&t, scaling_columns, BIT_COUNT(scaling_columns));
         for (size_t k = 0; k < m->n_collective; k++)
             add_cost(&t, m->collective[k]);
         bit_table_print(f, &t, bit_terminal_columns(f), SIZE_MAX);
         bit_table_finish(&t);
     }
-    if (d->n_scaling > 0)
-        bit_show(f, "not measured on this cluster; what the model leaves out: worker/README.md\n");
+}
+
+static void print_scaling_limits(FILE *f, const Bit__DryRunReply *d)
+{
+    if (d->n_scaling == 0)
+        return;
+    bit_show(f, "A model, not a measurement: H200 GPUs, ");
+    if (d->scaling[0]->has_ranks_per_node)
+        bit_show(f, "%u a node, ", d->scaling[0]->ranks_per_node);
+    bit_show(f, "each with 400 Gb/s to other nodes. It leaves out the multiprocessors that NCCL takes, jitter between "
+                "ranks, other traffic, and the fixed costs of a step: these are upper limits.\n");
 }
 
 static void print_sizes(FILE *f, const Bit__DryRunReply *d)
 {
-    char a[BIT_TEXT], b[BIT_TEXT], c[BIT_TEXT];
+    char a[BIT_TEXT], b[BIT_TEXT], c[BIT_TEXT], epochs[BIT_TEXT];
 
+    snprintf(epochs, sizeof epochs, d->epochs < 1000 ? "%.3g" : "%.0f", d->epochs);
     bit_show(f, "\nparameters    %s (%" PRIu64 "), %s of them in ternary linears\n",
              bit_text_count((double)d->parameters, a), d->parameters, bit_text_count((double)d->linear_parameters, b));
     if (d->spec->schedule->steps == 0) {
         bit_show(f, "evaluates     %s\n", d->spec->model->init_from);
         return;
     }
-    bit_show(f, "tokens        %s a step, %s in all, from %" PRIu64 " instances (%.3g epochs)\n",
+    bit_show(f, "tokens        %s a step, %s in all, from %" PRIu64 " instances (%s epochs)\n",
              bit_text_count((double)d->step_tokens, a), bit_text_count((double)d->total_tokens, b), d->instances,
-             d->epochs);
+             epochs);
     print_ranks(f, d);
     bit_show(f, "checkpoint    %s each\n", bit_text_bytes((double)d->checkpoint_bytes, c));
 }
@@ -217,6 +261,7 @@ void bit_dry_run_print(FILE *f, const Bit__DryRunReply *d)
     print_schedule(f, d);
     fold(f, d, print_memory);
     print_scaling(f, d);
+    fold(f, d, print_scaling_limits);
     if (d->n_command > 0)
         bit_show(f, "\nstarted with\n");
     for (size_t i = 0; i < d->n_command; i++)

@@ -129,7 +129,7 @@ def the_check_is_the_dry_run():
         said = [w["text"] for w in large["warning"] if w["text"].startswith(("memory is not known", "the scaling model assumes"))]
         assert len(said) == 2 and large["memory"]["total"] == 0 or large["memory"]["total"] > 0, (said, large["memory"])
         page = check(d, 0, spec, *elsewhere)
-        assert "16-bit on 512 GPUs: by a model" in page and "memory of one rank" in page, page
+        assert re.search(r"^16-bit on 512 GPUs: 0\.\d{3}( to 0\.\d{3})? of linear scaling, [\d.]+ ms to [\d.]+ ms a step$", page, re.M) and "H200 GPUs, 8 a node" in page and "batch allows  1 2 4 8 16 32 64 128 256 512 ranks" in page and "memory of one rank" in page, page
         page = check(d, 0, spec)
         assert "checked without a daemon; not checked:" in page and re.search(r"^memory of one rank", page, re.M), page
         quiet = subprocess.run([d.bitctl, "check", "-q", spec], capture_output=True, text=True)
