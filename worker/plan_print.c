@@ -55,6 +55,15 @@ static int local_ranks(const Bit__LaunchSpec *launch)
     return (int)(said > 0 ? said : launch->ranks);
 }
 
+/* Somebody who plans elsewhere for a cluster forgets the launcher first. */
+static int name_launchers(int err)
+{
+    char why[BIT_ERR_TEXT_MAX];
+
+    bit_format(why, sizeof why, "%s", bit_fail_text());
+    return bit_fail(err, "%s; for GPUs of other machines set launch.launcher to SRUN or SBATCH", why);
+}
+
 /* The machine that prints the plan may have no GPU itself: the plan can be for other machines. */
 static int find_backend(const Bit__LaunchSpec *launch, int local, enum bit_backend *out)
 {
@@ -63,7 +72,7 @@ static int find_backend(const Bit__LaunchSpec *launch, int local, enum bit_backe
 
     if (elsewhere && (err < 0 || *out != BIT_BACKEND_CUDA))
         return bit_fail(BIT_PLAN_NOT_HERE, "cannot plan for the nodes' GPUs: this machine has no GPU");
-    return err;
+    return err < 0 && launch->launcher == BIT__LAUNCHER__MPIRUN ? name_launchers(err) : err;
 }
 
 /* For people. */

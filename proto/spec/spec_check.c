@@ -139,7 +139,7 @@ static void check_batch(const Bit__RunSpec *spec, struct bit_problems *problems)
     if (token_bytes > BIT_STEP_TOKEN_BYTES_MAX)
         WRONG("batch.instances", "%u instances of %u tokens are %llu MiB a step; at most %u", instances,
               spec->model->context, (unsigned long long)(token_bytes >> 20), BIT_STEP_TOKEN_BYTES_MAX >> 20);
-    if (ranks == 0)
+    if (ranks == 0 || ranks > BIT_RANKS_MAX)
         return;
     if (spec->launch->shard_ranks > 0 && ranks % spec->launch->shard_ranks != 0)
         WRONG("launch.shard_ranks", "%u does not divide launch.ranks %u: give a number that does, or 0 for all of them",

@@ -135,10 +135,20 @@ static void check_range(const Bit__RunSpec *spec, const struct bit_spec_range *r
         WRONG(r->path, "%s is not %s %s", is, r->above ? "above" : "at least", least);
 }
 
+/* By default min_ranks is launch.ranks, whose own problem is enough. */
+static bool is_said_of_ranks(const Bit__RunSpec *spec, const struct bit_spec_range *r)
+{
+    const Bit__LaunchSpec *launch = spec->launch;
+
+    return strcmp(r->path, "launch.slurm.min_ranks") == 0 && launch != NULL && launch->slurm != NULL &&
+           launch->slurm->min_ranks == launch->ranks;
+}
+
 void bit_spec_ranges_check(const Bit__RunSpec *spec, struct bit_problems *problems)
 {
     for (size_t i = 0; i < BIT_COUNT(ranges); i++)
-        check_range(spec, &ranges[i], problems);
+        if (!is_said_of_ranks(spec, &ranges[i]))
+            check_range(spec, &ranges[i], problems);
 }
 
 /* ---- the origin of a value */

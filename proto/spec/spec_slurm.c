@@ -117,6 +117,23 @@ static void check_env(const Bit__SlurmSpec *slurm, struct bit_problems *problems
     }
 }
 
+/* srun and sbatch refuse a resource without a name only when the job is submitted. */
+static void check_gres(const Bit__RunSpec *spec, const char *gres, struct bit_problems *problems)
+{
+    for (const char *item = gres; item != NULL && *item != '\0';) {
+        const size_t bytes = strcspn(item, ",");
+        const bool letter = (*item >= 'a' && *item <= 'z') || (*item >= 'A' && *item <= 'Z');
+        if (!letter)
+            WRONG("launch.slurm.gres", "'%.*s' names no resource: for 8 GPUs of each node, \"gpu:8\"",
+                  (int)BIT_MIN(bytes, 64u), item);
+        else if (strncmp(item, "gpu", 3) == 0 && (bytes == 3 || item[3] == ':') && gpus_of(item, bytes) == 0 &&
+                 spec->launch->backend == BIT__BACKEND__CUDA)
+            WRONG("launch.slurm.gres", "'%.*s' asks for no GPU, and launch.backend is CUDA", (int)BIT_MIN(bytes, 64u),
+                  item);
+        item += bytes + (item[bytes] == ',');
+    }
+}
+
 static void check_counts(const Bit__RunSpec *spec, const Bit__SlurmSpec *slurm, struct bit_problems *problems)
 {
     uint32_t ranks = spec->launch->ranks, each = bit_slurm_ranks_per_node(slurm), gpus = bit_gres_gpus(slurm->gres);
@@ -148,6 +165,7 @@ void bit_spec_check_slurm(const Bit__RunSpec *spec, struct bit_problems *problem
     check_word(slurm->account, "launch.slurm.account", problems);
     check_word(slurm->qos, "launch.slurm.qos", problems);
     check_word(slurm->gres, "launch.slurm.gres", problems);
+    check_gres(spec, slurm->gres, problems);
     if (slurm->time_limit != NULL && !is_time_limit(slurm->time_limit))
         WRONG("launch.slurm.time_limit", "'%.64s' is none: minutes, or [DAYS-]HOURS:MINUTES:SECONDS",
               slurm->time_limit);

@@ -37,6 +37,28 @@ static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_le
     return row[a_len % 3][b_len];
 }
 
+static bool same(const char *a, const char *b)
+{
+    while (*a != '\0' && fold(*a) == fold(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* Words that are far from the name that is meant, and may be nearer to another one. */
+static bool is_other_word_for(const char *word, const char *name)
+{
+    static const struct {
+        const char *word, *name;
+    } others[] = {{"gpu", "CUDA"}, {"nvidia", "CUDA"}, {"slurm", "SRUN"}, {"processor", "CPU"}};
+
+    for (size_t i = 0; i < BIT_COUNT(others); i++)
+        if (strcmp(name, others[i].name) == 0 && same(word, others[i].word))
+            return true;
+    return false;
+}
+
 static bool begins_with(const char *name, const char *word)
 {
     while (*word != '\0' && fold(*name) == fold(*word)) {
@@ -59,7 +81,7 @@ void bit_nearest_offer(struct bit_nearest *n, const char *name)
 
     if (n->word[0] == '\0' || len > BIT_NEAREST_WORD_MAX)
         return;
-    unsigned d = distance(n->word, strlen(n->word), name, len);
+    unsigned d = is_other_word_for(n->word, name) ? 0 : distance(n->word, strlen(n->word), name, len);
     if (d < n->distance) {
         n->distance = d;
         n->best = name;

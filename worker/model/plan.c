@@ -371,7 +371,7 @@ static int refuse(const struct bit_worker_plan *plan)
 
     return bit_fail(
         BIT_EMEMORY,
-        "rank %d needs %.2f GiB at %" PRId64 " instances a micro-batch and may use %.2f: weights %.2f, gradients "
+        "rank %d needs %.2f GiB with a micro-batch of %" PRId64 " and may use %.2f: weights %.2f, gradients "
         "%.2f, optimizer %.2f, activations %.2f%s, workspace %.2f",
         plan->rank, (double)m->total / gib, plan->micro_instances, (double)plan->memory_limit / gib,
         (double)m->weights / gib, (double)m->gradients / gib, (double)m->optimizer / gib, (double)m->activations / gib,

@@ -490,6 +490,8 @@ TEST(a_refused_assignment_changes_nothing)
         {"schedule={ steps: 3 stepz: 4 }", "schedule", "no field 'stepz'"},
         {"phases.switch.optimizer=resett", "phases.switch.optimizer", "did you mean RESET?"},
         {"optimizer.moments=FP16", "optimizer.moments", "expected one of BF16, FP32"},
+        {"launch.backend=GPU", "launch.backend", "did you mean CUDA?"},
+        {"launch.launcher=slurm", "launch.launcher", "did you mean SRUN?"},
         {"data.train=['a', 3]", "data.train", "expected a string"},
         {"name=\xff", "name", "not UTF-8"},
         {".=", ".", "no field ''"},
@@ -798,6 +800,13 @@ TEST(slurm_numbers_agree)
 {
     expect_valid(SRUN "gres: 'gpu:4' nodes: 2 } }");
     expect_problem(SRUN "gres: 'gpu:2' nodes: 1 } }", "launch.slurm.nodes", 3, "1 nodes hold 2 ranks");
+    expect_problem("launch { ranks: 0 launcher: SRUN }", "launch.ranks", 3, "0 is not at least 1");
+    expect_problem("launch { ranks: 65537 launcher: SRUN }", "launch.ranks", 3, "65537 is above 65536");
+    expect_valid(SRUN "gres: 'mps:100,gpu:h100:4' } }");
+    expect_problem(SRUN "gres: '8' } }", "launch.slurm.gres", 3, "'8' names no resource");
+    expect_problem(SRUN "gres: 'gpu:4,8' } }", "launch.slurm.gres", 3, "'8' names no resource");
+    expect_problem(SRUN "gres: 'gpu:0' } backend: CUDA }", "launch.slurm.gres", 3, "asks for no GPU");
+    expect_valid(SRUN "gres: 'gpu:0' } backend: CPU }");
     expect_problem(SRUN "gres: 'gpu:2' ranks_per_node: 4 } }", "launch.slurm.ranks_per_node", 3, "2 GPUs");
     expect_problem(SRUN "min_ranks: 5 } }", "launch.slurm.min_ranks", 3, "launch.ranks 4");
     expect_valid(SRUN "time_limit: '90' } }");
