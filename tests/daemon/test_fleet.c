@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/check.h"
 #include "proto/limits.h"
@@ -27,6 +28,20 @@ static unsigned ranks(void)
 static unsigned someone(void)
 {
     return ranks() * 3 / 5;
+}
+
+/* bitd's log has the ranks with the longest gaps between heartbeats: eight for each launch. */
+static void expect_few_gaps_logged(size_t launches)
+{
+    char line[1024];
+    size_t count = 0;
+    FILE *file = fopen(f.log, "re");
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        count += strstr(line, "heartbeats ") != NULL && strstr(line, " max_ms=") != NULL;
+    if (file != NULL)
+        fclose(file);
+    EXPECT(count >= 8 && count <= 8 * launches);
 }
 
 static void expect_launches(size_t launched, size_t lost)
@@ -130,6 +145,7 @@ static void expect_mute_named(const char *at, const char *heartbeat, const char 
     }
     fix_events_free(&e);
     expect_launches(2, 1);
+    expect_few_gaps_logged(2);
     fix_finish(&f);
 }
 
