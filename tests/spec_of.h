@@ -1,16 +1,39 @@
-/* A specification made of assignments, as `--set` takes them. */
+/* Specifications for tests: from a text, or from assignments as `--set` takes them. The caller frees each with
+ * bit_msg_free. */
 #ifndef BIT_TESTS_SPEC_OF_H
 #define BIT_TESTS_SPEC_OF_H
 
 #include <stddef.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
 #include "tests/test.h"
 
-/* A normalised specification of olmo_20m with a held-out set, changed by `base` and then by `set`, lists that end with
- * NULL. The caller frees it with bit_msg_free. */
+/* The problems of the last specification. The files of a program share them. */
+__attribute__((weak)) struct bit_problems test_problems;
+
+/** A text as it is, without defaults. */
+static inline Bit__RunSpec *test_spec_parse(const char *text)
+{
+    ProtobufCMessage *spec = NULL;
+
+    test_problems = (struct bit_problems){0};
+    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &spec, &test_problems), 0);
+    return (Bit__RunSpec *)spec;
+}
+
+/** A text with the defaults filled in; relative paths become those in `directory` (NULL: they stay). */
+static inline Bit__RunSpec *test_spec_normalised(const char *text, const char *directory)
+{
+    Bit__RunSpec *spec = test_spec_parse(text);
+
+    EXPECT_EQ(bit_spec_normalise(spec, directory, &test_problems), 0);
+    return spec;
+}
+
+/** A normalised specification of olmo_20m with a held-out set, changed by `base` and then by `set`, lists that end with
+ * NULL. */
 static inline Bit__RunSpec *test_spec_of(const char *const *base, const char *const *set)
 {
     static const char *const always[] = {"model.preset=olmo_20m",
@@ -20,14 +43,12 @@ static inline Bit__RunSpec *test_spec_of(const char *const *base, const char *co
                                          "eval.set={name: \"a\" path: \"b.npy\"}",
                                          NULL};
     const char *const *const part[] = {always, base, set};
-    Bit__RunSpec empty = BIT__RUN_SPEC__INIT, *spec = bit_msg_clone(&empty);
-    struct bit_problems *problems = calloc(1, sizeof *problems);
+    Bit__RunSpec *spec = test_spec_parse("");
 
     for (size_t p = 0; p < sizeof part / sizeof *part; p++)
         for (const char *const *text = part[p]; *text != NULL; text++)
-            EXPECT_EQ(bit_spec_set(spec, *text, problems), 0);
-    EXPECT_EQ(bit_spec_normalise(spec, "/", problems), 0);
-    free(problems);
+            EXPECT_EQ(bit_spec_set(spec, *text, &test_problems), 0);
+    EXPECT_EQ(bit_spec_normalise(spec, "/", &test_problems), 0);
     return spec;
 }
 

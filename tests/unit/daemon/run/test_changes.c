@@ -1,8 +1,8 @@
 #include "daemon/run/changes.h"
 
 #include "proto/check.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 
 static struct bit_changes_state state(bool planned, uint64_t at, Bit__OptimizerAtSwitch optimizer, uint32_t ranks)
@@ -64,20 +64,12 @@ TEST(the_newest_are_remembered_and_all_are_counted)
     free(c);
 }
 
-static Bit__RunSpec *parse(const char *text)
-{
-    struct bit_problems problems = {0};
-    ProtobufCMessage *spec = NULL;
-
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &spec, &problems), 0);
-    return (Bit__RunSpec *)spec;
-}
-
 TEST(a_specification_as_it_is_carried_out)
 {
     const struct bit_switch_plan moved = {.planned = true, .at_step = 9, .optimizer = BIT__OPTIMIZER_AT_SWITCH__RESET},
                                  none = {0};
-    Bit__RunSpec *with = parse("phases { switch { at_step: 7 ramp_steps: 3 } }"), *without = parse("name: 'x'");
+    Bit__RunSpec *with = test_spec_parse("phases { switch { at_step: 7 ramp_steps: 3 } }"),
+                 *without = test_spec_parse("name: 'x'");
     Bit__RunSpec *got[] = {bit_changes_effective(with, &moved), bit_changes_effective(with, &none),
                            bit_changes_effective(without, &moved), bit_changes_effective(without, &none)};
 

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "proto/err.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 
 #define SHA_A "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -170,15 +170,11 @@ TEST(bytes_per_token_of_several_files)
 static Bit__RunSpec *spec_of(const char *train, const char *held_out, const char *tokenizer)
 {
     char text[1024];
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-    ProtobufCMessage *spec = NULL;
 
     snprintf(text, sizeof text,
              "model { vocab: 50280 } data { train: '%s' %s%s%s } eval { set { name: 'held-out' path: '%s' } }", train,
              tokenizer ? "tokenizer: '" : "", tokenizer ? tokenizer : "", tokenizer ? "'" : "", held_out);
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &spec, problems), 0);
-    free(problems);
-    return (Bit__RunSpec *)spec;
+    return test_spec_parse(text);
 }
 
 static int check(const char *train, const char *held_out, const char *tokenizer)

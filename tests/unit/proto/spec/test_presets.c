@@ -1,19 +1,11 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/spec/spec.h"
-#include "proto/wire/msg.h"
-#include "tests/test.h"
-
-static struct bit_problems problems;
+#include "tests/spec_of.h"
 
 static Bit__RunSpec *normalised(const char *text)
 {
-    ProtobufCMessage *msg = NULL;
-
-    problems = (struct bit_problems){0};
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems), 0);
-    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)msg, "/d", &problems), 0);
-    return (Bit__RunSpec *)msg;
+    return test_spec_normalised(text, "/d");
 }
 
 static Bit__RunSpec *model_of(const char *preset)
@@ -67,7 +59,7 @@ TEST(models_have_the_published_shapes)
         EXPECT_EQ(m->vocab_padded, 50304);
         EXPECT_EQ(m->context, 2048);
         EXPECT_EQ(m->init_std, 0.02);
-        EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+        EXPECT_EQ(bit_spec_validate(spec, &test_problems), 0);
         bit_msg_free(spec);
     }
 }
@@ -115,7 +107,7 @@ TEST(quantizers_are_their_papers)
         EXPECT_EQ(q->inner_norm, table[i].norm);
         EXPECT_EQ(q->granularity, table[i].granularity);
         EXPECT_EQ(q->eps, 1e-5);
-        EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+        EXPECT_EQ(bit_spec_validate(spec, &test_problems), 0);
         bit_msg_free(spec);
     }
 }
@@ -149,7 +141,7 @@ TEST(guards_act_as_their_sources)
         Bit__RunSpec *spec = normalised(text);
         EXPECT_EQ(spec->guard->nan, table[i].nan);
         EXPECT_EQ(spec->guard->spike, table[i].spike);
-        EXPECT_EQ(bit_spec_validate(spec, &problems), 0);
+        EXPECT_EQ(bit_spec_validate(spec, &test_problems), 0);
         bit_msg_free(spec);
     }
 }
@@ -185,21 +177,18 @@ TEST(words_of_a_preset_stand_apart)
 
 TEST(unknown_presets_name_the_nearest_and_change_nothing)
 {
-    static const char text[] = "model { preset: 'olmo_1B5' }\nquantizer { preset: 'bitnet' }";
-    ProtobufCMessage *msg = NULL;
+    Bit__RunSpec *spec = test_spec_parse("model { preset: 'olmo_1B5' }\nquantizer { preset: 'bitnet' }");
+    const size_t before = protobuf_c_message_get_packed_size(&spec->base);
 
-    problems = (struct bit_problems){0};
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &msg, &problems), 0);
-    size_t before = protobuf_c_message_get_packed_size(msg);
-    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)msg, NULL, &problems), BIT_ESPEC);
-    EXPECT_EQ(problems.count, 2);
-    EXPECT_STREQ(problems.item[0].text, "no preset 'olmo_1B5'; did you mean olmo_1b?");
-    EXPECT_EQ(problems.item[0].line, 1);
-    EXPECT_EQ(problems.item[0].column, 17);
-    EXPECT_STREQ(problems.item[1].text, "no preset 'bitnet'; there are continual, reloaded, b158, export");
-    EXPECT_EQ(problems.item[1].line, 2);
-    EXPECT_EQ(protobuf_c_message_get_packed_size(msg), before);
-    bit_msg_free(msg);
+    EXPECT_EQ(bit_spec_normalise(spec, NULL, &test_problems), BIT_ESPEC);
+    EXPECT_EQ(test_problems.count, 2);
+    EXPECT_STREQ(test_problems.item[0].text, "no preset 'olmo_1B5'; did you mean olmo_1b?");
+    EXPECT_EQ(test_problems.item[0].line, 1);
+    EXPECT_EQ(test_problems.item[0].column, 17);
+    EXPECT_STREQ(test_problems.item[1].text, "no preset 'bitnet'; there are continual, reloaded, b158, export");
+    EXPECT_EQ(test_problems.item[1].line, 2);
+    EXPECT_EQ(protobuf_c_message_get_packed_size(&spec->base), before);
+    bit_msg_free(spec);
 }
 
 TEST_MAIN

@@ -1,27 +1,21 @@
 #include "proto/spec/schedule.h"
 
 #include "proto/check.h"
-#include "proto/spec/spec.h"
-#include "proto/wire/msg.h"
-#include "tests/test.h"
-
-static struct bit_problems problems;
+#include "tests/spec_of.h"
 
 /* A 1B run of 10,000 steps with these lines added; the caller frees it. */
 static Bit__RunSpec *run_with(const char *sw)
 {
     char text[512];
-    ProtobufCMessage *msg = NULL;
+    Bit__RunSpec *spec;
 
     snprintf(text, sizeof text, "model { preset: 'olmo_1b' } data { train: '/a' } %s", sw);
-    problems = (struct bit_problems){0};
-    if (bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems) < 0 ||
-        bit_spec_normalise((Bit__RunSpec *)msg, NULL, &problems) < 0 ||
-        bit_spec_validate((Bit__RunSpec *)msg, &problems) < 0) {
-        fprintf(stderr, "%s: %s\n", text, problems.item[0].text);
+    spec = test_spec_normalised(text, NULL);
+    if (!EXPECT_EQ(bit_spec_validate(spec, &test_problems), 0)) {
+        fprintf(stderr, "%s: %s\n", text, test_problems.item[0].text);
         abort();
     }
-    return (Bit__RunSpec *)msg;
+    return spec;
 }
 
 static struct bit_step_plan at(const Bit__RunSpec *spec, const struct bit_switch_plan *plan, uint64_t step)

@@ -3,9 +3,9 @@
 
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/spec/spec.h"
 #include "proto/spec/spec_slurm.h"
 #include "proto/wire/msg.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 
 static void expect_refused(enum bit_slurm_tool tool, const char *arg, const char *says)
@@ -84,20 +84,17 @@ TEST(a_mistyped_one_has_a_neighbour)
 
 TEST(every_mistake_is_told_with_its_field)
 {
-    static struct bit_problems problems;
-    static const char text[] =
+    Bit__RunSpec *spec = test_spec_parse(
         "model { preset: 'olmo_20m' } data { train: 'a.npy' } launch { launcher: SBATCH slurm {\n"
-        "sbatch_arg: '--nice'\nsbatch_arg: '-Dx'\nsrun_arg: '--outp=x'\nenv: 'BASH_FUNC_ls%%=() { x; }' } }";
-    ProtobufCMessage *msg = NULL;
+        "sbatch_arg: '--nice'\nsbatch_arg: '-Dx'\nsrun_arg: '--outp=x'\nenv: 'BASH_FUNC_ls%%=() { x; }' } }");
 
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems), 0);
-    EXPECT_EQ(bit_spec_check_slurm_options((const Bit__RunSpec *)msg, &problems), BIT_ESPEC);
-    EXPECT_EQ(problems.count, 3);
-    EXPECT_STREQ(problems.item[0].field, "launch.slurm.sbatch_arg[1]");
-    EXPECT_STREQ(problems.item[1].field, "launch.slurm.srun_arg[0]");
-    EXPECT_EQ(problems.item[1].line, 4);
-    EXPECT_STREQ(problems.item[2].field, "launch.slurm.env[0]");
-    bit_msg_free(msg);
+    EXPECT_EQ(bit_spec_check_slurm_options(spec, &test_problems), BIT_ESPEC);
+    EXPECT_EQ(test_problems.count, 3);
+    EXPECT_STREQ(test_problems.item[0].field, "launch.slurm.sbatch_arg[1]");
+    EXPECT_STREQ(test_problems.item[1].field, "launch.slurm.srun_arg[0]");
+    EXPECT_EQ(test_problems.item[1].line, 4);
+    EXPECT_STREQ(test_problems.item[2].field, "launch.slurm.env[0]");
+    bit_msg_free(spec);
 }
 
 TEST_MAIN

@@ -3,9 +3,9 @@
 #include <jansson.h>
 
 #include "proto/bit.pb-c.h"
-#include "proto/spec/spec.h"
 #include "proto/text/precision.h"
 #include "proto/wire/msg.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 
 /* Prints the message and reads it with an independent parser; NULL if it is not JSON. The caller frees both. */
@@ -28,13 +28,9 @@ TEST(a_specification)
 {
     static const char source[] = "model { preset: 'olmo_20m' } data { train: ['/a', '/b'] seed: 9007199254740993 }"
                                  "phases { switch { at_step: 7 optimizer: RESET ramp_k: 2.5 } }";
-    struct bit_problems problems = {0};
-    ProtobufCMessage *spec = NULL;
+    Bit__RunSpec *spec = test_spec_normalised(source, NULL);
     char *text = NULL;
-
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, source, sizeof source - 1, &spec, &problems), 0);
-    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)spec, NULL, &problems), 0);
-    json_t *json = print_and_load(spec, &text);
+    json_t *json = print_and_load(&spec->base, &text);
     json_t *sw = json_object_get(json_object_get(json, "phases"), "switch");
     EXPECT_EQ(json_integer_value(json_object_get(sw, "at_step")), 7);
     EXPECT_STREQ(json_string_value(json_object_get(sw, "optimizer")), "reset");

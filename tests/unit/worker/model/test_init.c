@@ -1,23 +1,21 @@
 /* Initial weights: the right spread, and the same for any division into ranges. */
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 #include "worker/model/init.h"
 
 static void plan_of(struct bit_worker_plan *plan, const char *init)
 {
-    struct bit_problems problems = {0};
-    ProtobufCMessage *msg = NULL;
+    Bit__RunSpec *spec;
     char text[512];
 
     snprintf(text, sizeof text,
              "model { layers: 2 width: 128 heads: 2 mlp_hidden: 320 vocab: 500 vocab_padded: 512 context: 16 %s }"
              " batch { instances: 1 }",
              init);
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems), 0);
-    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)msg, "/", &problems), 0);
-    EXPECT_EQ(bit_plan_init(plan, (Bit__RunSpec *)msg, 0, 1, 1, 2, 1ll << 36), 0);
-    bit_msg_free(msg);
+    spec = test_spec_normalised(text, "/");
+    EXPECT_EQ(bit_plan_init(plan, spec, 0, 1, 1, 2, 1ll << 36), 0);
+    bit_msg_free(spec);
 }
 
 static float *values_of(const struct bit_worker_plan *plan)

@@ -5,8 +5,8 @@
 #include "proto/err.h"
 #include "proto/host_memory.h"
 #include "proto/limits.h"
-#include "proto/spec/spec.h"
 #include "proto/wire/msg.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 #include "worker/model/activations.h"
 #include "worker/model/plan.h"
@@ -15,12 +15,7 @@
 
 static Bit__RunSpec *spec_of(const char *text)
 {
-    struct bit_problems problems = {0};
-    ProtobufCMessage *msg = NULL;
-
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, strlen(text), &msg, &problems), 0);
-    EXPECT_EQ(bit_spec_normalise((Bit__RunSpec *)msg, "/", &problems), 0);
-    return (Bit__RunSpec *)msg;
+    return test_spec_normalised(text, "/");
 }
 
 #define MODEL "model { layers: 3 width: 64 heads: 2 mlp_hidden: 160 vocab: 500 vocab_padded: 512 context: 128 }"

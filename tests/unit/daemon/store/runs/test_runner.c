@@ -9,8 +9,8 @@
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/spec/spec.h"
 #include "tests/folder.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 
 static uv_loop_t loop;
@@ -50,14 +50,7 @@ static void end(void)
 
 static Bit__RunSpec *make_spec(void)
 {
-    static const char text[] = "model { preset: 'olmo_20m' } data { train: '/a' }";
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-    ProtobufCMessage *spec = NULL;
-
-    EXPECT_EQ(bit_text_parse(&bit__run_spec__descriptor, text, sizeof text - 1, &spec, problems), 0);
-    EXPECT(bit_spec_normalise((Bit__RunSpec *)spec, "/", problems) >= 0);
-    free(problems);
-    return (Bit__RunSpec *)spec;
+    return test_spec_normalised("model { preset: 'olmo_20m' } data { train: '/a' }", "/");
 }
 
 static struct bit_runner *submitted(void)
