@@ -1,43 +1,20 @@
+/* Which order comes next: what was evaluated, written, switched and trained decides, and how a run ends. */
 #include "daemon/run/orders/order_sequence.h"
-#include "daemon/run/run_apply.h"
 
-#include "daemon/store/retention/checkpoint_retention.h"
-#include "proto/check.h"
-#include "proto/err.h"
-#include "proto/wire/msg.h"
-#include "tests/test.h"
+#include "tests/run_of.h"
 
-/* A run whose spec has only the parts that the sequence reads, as if normalised. */
+/* A run that switches after `switch_at` (-1: never), and has a set if it evaluates. */
 static struct bit_run make_run(uint64_t steps, int64_t switch_at, uint64_t checkpoint_every, uint64_t eval_every)
 {
     struct bit_run run;
-    Bit__RunSpec *spec = calloc(1, sizeof *spec);
+    char text[512];
+    int n = snprintf(text, sizeof text, "schedule { steps: %d } checkpoint { every: %d } eval { every: %d %s }",
+                     (int)steps, (int)checkpoint_every, (int)eval_every,
+                     eval_every > 0 ? "set { name: 'a' path: '/a' }" : "");
 
-    bit__run_spec__init(spec);
-#define PART(field, Type, init)                                                                                        \
-    spec->field = calloc(1, sizeof(Type));                                                                             \
-    init(spec->field)
-    PART(schedule, Bit__ScheduleSpec, bit__schedule_spec__init);
-    PART(checkpoint, Bit__CheckpointSpec, bit__checkpoint_spec__init);
-    PART(eval, Bit__EvalSpec, bit__eval_spec__init);
-    PART(phases, Bit__PhaseSpec, bit__phase_spec__init);
-    spec->schedule->steps = steps;
-    spec->schedule->has_steps = true;
-    spec->checkpoint->every = checkpoint_every;
-    spec->checkpoint->keep_last = 2;
-    spec->eval->every = eval_every;
-    if (eval_every > 0) {
-        spec->eval->set = calloc(1, sizeof *spec->eval->set);
-        spec->eval->set[0] = calloc(1, sizeof **spec->eval->set);
-        bit__eval_set__init(spec->eval->set[0]);
-        spec->eval->n_set = 1;
-    }
-    if (switch_at >= 0) {
-        PART(phases->switch_, Bit__SwitchSpec, bit__switch_spec__init);
-        spec->phases->switch_->at_step = (uint64_t)switch_at;
-    }
-    bit_run_init(&run, 1, spec);
-    run.state = BIT__RUN_STATE__TRAINING;
+    if (switch_at >= 0)
+        snprintf(text + n, sizeof text - (size_t)n, "phases { switch { at_step: %d } }", (int)switch_at);
+    test_run_init(&run, test_spec_normalised(text, NULL));
     return run;
 }
 
@@ -375,29 +352,6 @@ TEST(evaluations_are_not_repeated)
     bit_run_finish(&run);
 }
 
-TEST(parts_of_tasks_cover_every_document_once)
-{
-    Bit__TaskSpec task[] = {BIT__TASK_SPEC__INIT, BIT__TASK_SPEC__INIT, BIT__TASK_SPEC__INIT};
-    Bit__TaskSpec *const list[] = {&task[0], &task[1], &task[2]};
-    Bit__EvalSpec eval = BIT__EVAL_SPEC__INIT;
-    uint64_t seen[3] = {0};
-
-    eval.task = (Bit__TaskSpec **)(uintptr_t)list;
-    eval.n_task = 3;
-    task[0].documents = 1;
-    task[1].documents = 3 * BIT_TASK_ORDER_DOCUMENTS;
-    task[2].documents = BIT_TASK_ORDER_DOCUMENTS + 7;
-    EXPECT_EQ(bit_task_orders(&eval), 1 + 3 + 2);
-    for (uint64_t i = 0; i < bit_task_orders(&eval); i++) {
-        const struct bit_task_order part = bit_task_orders_find(&eval, i);
-        EXPECT_EQ(part.first, seen[part.task]);
-        EXPECT(part.count > 0 && part.count <= BIT_TASK_ORDER_DOCUMENTS);
-        seen[part.task] += part.count;
-    }
-    for (size_t i = 0; i < 3; i++)
-        EXPECT_EQ(seen[i], task[i].documents);
-}
-
 TEST(ternary_from_the_first_step_has_nothing_to_keep)
 {
     struct bit_run run = make_run(2, 0, 0, 0);
@@ -508,143 +462,6 @@ TEST(a_switch_is_never_planned_against_an_order)
     play(&run, &c, 4, out);
     EXPECT_STREQ(out, "PS56.");
     bit_run_finish(&run);
-}
-
-TEST(keeps_what_it_should)
-{
-    struct bit_run run = make_run(100, 15, 5, 0);
-
-    run.spec->checkpoint->keep_every = 20;
-    run.checkpoints.list = calloc(9, sizeof *run.checkpoints.list);
-    for (size_t i = 0; i < 9; i++)
-        run.checkpoints.list[run.checkpoints.count++].step = 5 * (i + 1);
-    static const bool kept[9] = {false, false, true, true, false, false, false, true, true};
-    for (size_t i = 0; i < 9; i++)
-        EXPECT_EQ(bit_checkpoint_retention_keeps(&run, i), kept[i]);
-    run.checkpoints.list[0].pinned = true;
-    EXPECT(bit_checkpoint_retention_keeps(&run, 0));
-    bit_run_finish(&run);
-}
-
-static void apply_report(struct bit_run *run, uint64_t step, int error)
-{
-    char name[32];
-    Bit__CheckpointReport report = BIT__CHECKPOINT_REPORT__INIT;
-    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
-
-    snprintf(name, sizeof name, "step-%08d", (int)step);
-    report.after_step = step;
-    report.name = name;
-    report.error = error;
-    r.seq = run->seq + 1;
-    r.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT;
-    r.checkpoint = &report;
-    EXPECT_EQ(bit_run_apply(run, &r), 0);
-}
-
-/* If the checkpoint that a client asked for could not be written, the next one is pinned instead. */
-TEST(what_was_asked_for_is_pinned_or_the_next_instead)
-{
-    struct bit_run run = make_run(100, -1, 5, 0);
-    Bit__CheckpointAsked asked = BIT__CHECKPOINT_ASKED__INIT;
-    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
-
-    run.seq = 1;
-    r.seq = 2;
-    r.what_case = BIT__JOURNAL_RECORD__WHAT_CHECKPOINT_ASKED;
-    r.checkpoint_asked = &asked;
-    asked.after_step = 8;
-    asked.request_id = (char *)(uintptr_t) "a";
-    EXPECT_EQ(bit_run_apply(&run, &r), 0);
-    apply_report(&run, 5, 0);
-    apply_report(&run, 8, -28);
-    apply_report(&run, 10, 0);
-    apply_report(&run, 15, 0);
-    EXPECT_EQ(run.checkpoints.count, 3u);
-    EXPECT(!run.checkpoints.list[0].pinned && run.checkpoints.list[1].pinned && !run.checkpoints.list[2].pinned);
-    EXPECT_EQ(run.checkpoints.asked_count, 0u);
-    apply_report(&run, 10, 0); /* written again after a restart */
-    EXPECT(bit_run_checkpoint_at(&run, 10)->pinned);
-    bit_run_finish(&run);
-}
-
-TEST(backs_off_and_gives_up)
-{
-    struct bit_run run = make_run(100, -1, 5, 0);
-    Bit__JournalRecord r = BIT__JOURNAL_RECORD__INIT;
-    Bit__WorkerLost lost = BIT__WORKER_LOST__INIT;
-    static const uint64_t ms[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000, 30000};
-
-    run.seq = 1;
-    r.seq = 2;
-    r.what_case = BIT__JOURNAL_RECORD__WHAT_LOST;
-    r.lost = &lost;
-    run.step_max = 3;
-    for (size_t i = 0; i < 10; i++) {
-        run.launch.stood = true;
-        EXPECT_EQ(bit_run_apply(&run, &r), 0);
-        EXPECT_EQ(run.fruitless, i + 1);
-        EXPECT_EQ(bit_run_backoff_ms(&run, 30000), ms[i]);
-    }
-    run.launch.stood = true;
-    run.step_max = 4; /* one step further: the count starts again */
-    EXPECT_EQ(bit_run_apply(&run, &r), 0);
-    EXPECT_EQ(run.fruitless, 1);
-    run.launch.stood = true;
-    run.eval.made = 1; /* an evaluation does the same: it is not repeated */
-    EXPECT_EQ(bit_run_apply(&run, &r), 0);
-    EXPECT_EQ(run.fruitless, 1);
-    run.launch.stood = true;
-    EXPECT_EQ(bit_run_apply(&run, &r), 0);
-    EXPECT_EQ(run.fruitless, 2);
-    run.launch.stood = true;
-    run.step_max = 5;
-    EXPECT_EQ(bit_run_apply(&run, &r), 0);
-    EXPECT_EQ(run.restarts, 14);
-    for (unsigned i = 1; i <= 40; i++) { /* launches that never became ready are counted apart */
-        EXPECT_EQ(bit_run_apply(&run, &r), 0);
-        EXPECT_EQ(run.launch.failures, i);
-        EXPECT_EQ(bit_run_backoff_ms(&run, 30000), ms[BIT_MIN(i, 10u) - 1]);
-    }
-    EXPECT_EQ(run.fruitless, 1);
-    bit_run_finish(&run);
-}
-
-static int put(struct bit_history *h, uint64_t step, double loss, double grad_norm)
-{
-    const struct bit_fact fact = {.loss = loss, .grad_norm = grad_norm};
-
-    return bit_history_put(h, step, &fact);
-}
-
-TEST(history_keeps_the_latest_and_a_thinned_curve)
-{
-    struct bit_history h;
-
-    bit_history_init(&h);
-    for (uint64_t s = 1; s <= 200000; s++)
-        EXPECT_EQ(put(&h, s, (double)s, 2.0 * (double)s), 0);
-    EXPECT(bit_history_get(&h, 200000 - BIT_HISTORY_EXACT_MAX) == NULL);
-    for (uint64_t s = 200001 - BIT_HISTORY_EXACT_MAX; s <= 200000; s += 999)
-        EXPECT_EQ(bit_history_get(&h, s)->grad_norm, 2.0 * (double)s);
-    EXPECT(h.curve_count > BIT_HISTORY_CURVE_MAX / 4 && h.curve_count <= BIT_HISTORY_CURVE_MAX);
-    for (size_t i = 1; i < h.curve_count; i++)
-        EXPECT_EQ(h.curve[i].step - h.curve[i - 1].step, h.curve_every);
-    EXPECT_EQ(put(&h, 199990, -1, 0), 0); /* the step again after a restart: the curve is cut */
-    EXPECT_EQ(bit_history_get(&h, 199990)->loss, -1);
-    EXPECT(h.curve[h.curve_count - 1].step <= 199990);
-    EXPECT_EQ(bit_history_get(&h, 200000)->loss, 200000);
-    bit_history_cut(&h, 190000);
-    EXPECT(bit_history_get(&h, 190001) == NULL && bit_history_get(&h, 190000) != NULL);
-    EXPECT(h.curve[h.curve_count - 1].step <= 190000);
-    EXPECT_EQ(put(&h, 190001, 5, 0), 0); /* and goes on from there */
-    EXPECT_EQ(bit_history_get(&h, 190000)->loss, 190000);
-    EXPECT_EQ(bit_history_get(&h, 190001)->loss, 5);
-    bit_history_cut(&h, 3); /* before everything it has: empty */
-    EXPECT(bit_history_get(&h, 3) == NULL && h.first > h.last && h.curve_count == 0);
-    EXPECT_EQ(put(&h, 4, 6, 0), 0);
-    EXPECT_EQ(bit_history_get(&h, 4)->loss, 6);
-    bit_history_finish(&h);
 }
 
 TEST_MAIN
