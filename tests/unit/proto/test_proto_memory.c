@@ -10,30 +10,6 @@
 #include "proto/wire/msg.h"
 #include "tests/test.h"
 
-#define ALLOCATIONS_MAX 10000
-
-/* Runs `work` with one more allocation granted each time, until it works. */
-static void exhaust(int (*work)(void))
-{
-    int err = -ENOMEM;
-    long granted = 0;
-
-    if (!TEST_HAVE_FAILING_MALLOC)
-        SKIP("a sanitizer has its own malloc");
-    for (; err < 0 && granted < ALLOCATIONS_MAX; granted++) {
-        long live = test_live;
-        test_allowed = granted;
-        err = work();
-        test_allowed = -1;
-        if (!EXPECT(err == 0 || err == -ENOMEM))
-            fprintf(stderr, "    with %ld allocations granted: %s\n", granted, bit_fail_text());
-        if (!EXPECT_EQ(test_live, live))
-            fprintf(stderr, "    with %ld allocations granted\n", granted);
-    }
-    EXPECT_EQ(err, 0);
-    EXPECT(granted > 1);
-}
-
 /* Writes, reads and scores a request file. */
 static int score_a_task(void)
 {
@@ -148,27 +124,27 @@ static int copy_message(void)
 
 TEST(reading_a_header)
 {
-    exhaust(read_safetensors);
+    test_every_failure(read_safetensors);
 }
 
 TEST(writing_a_header)
 {
-    exhaust(write_safetensors);
+    test_every_failure(write_safetensors);
 }
 
 TEST(a_task)
 {
-    exhaust(score_a_task);
+    test_every_failure(score_a_task);
 }
 
 TEST(a_request)
 {
-    exhaust(say_and_hear);
+    test_every_failure(say_and_hear);
 }
 
 TEST(a_clone)
 {
-    exhaust(copy_message);
+    test_every_failure(copy_message);
 }
 
 TEST_MAIN

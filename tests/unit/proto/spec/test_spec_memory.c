@@ -37,21 +37,7 @@ static int whole_way(void)
 
 TEST(every_allocation_may_fail)
 {
-    if (!TEST_HAVE_FAILING_MALLOC)
-        SKIP("the sanitizer has the allocator");
-
-    int err = -ENOMEM;
-    for (long n = 0; err != 0 && n < 100000; n++) {
-        long before = test_live;
-        test_allowed = n;
-        err = whole_way();
-        test_allowed = -1;
-        if (!EXPECT(err == 0 || err == -ENOMEM) || !EXPECT_EQ(test_live, before)) {
-            fprintf(stderr, "    after %ld allocations\n", n);
-            return;
-        }
-    }
-    EXPECT_EQ(err, 0);
+    test_every_failure(whole_way);
     EXPECT_EQ(problems.count, 0);
 }
 
