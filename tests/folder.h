@@ -100,4 +100,21 @@ static inline const char *test_path(const char *name)
     return path[turn];
 }
 
+/** Write a file of these bytes, in place of one of that name. Exits if that fails. */
+static inline void test_write(const char *path, const void *bytes, size_t count)
+{
+    FILE *f = fopen(path, "we");
+
+    if (f == NULL || fwrite(bytes, 1, count, f) != count || fclose(f) != 0) {
+        fprintf(stderr, "%s: not written: %s\n", path, strerror(errno));
+        exit(1);
+    }
+}
+
+/** The same with the characters of a text. */
+static inline void test_write_text(const char *path, const char *text)
+{
+    test_write(path, text, strlen(text));
+}
+
 #endif

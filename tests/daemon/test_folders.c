@@ -32,10 +32,8 @@ static void make_folder(const char *run, const char *below)
 static void make_file(const char *run, const char *name, const char *text)
 {
     char path[256];
-    int fd = open(fix_path(&f, run, name, path, sizeof path), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-    EXPECT_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
+    test_write_text(fix_path(&f, run, name, path, sizeof path), text);
 }
 
 static bool is_there(const char *run)

@@ -13,12 +13,9 @@ static const struct bit_worker_plan plan = {.context = 6, .vocab = 100};
 static const char *write_file(const char *name, const void *bytes, size_t count)
 {
     static char path[128];
-    FILE *f;
 
     snprintf(path, sizeof path, "%s/%s", test_folder(), name);
-    f = fopen(path, "w");
-    if (!EXPECT(f != NULL) || !EXPECT_EQ(fwrite(bytes, 1, count, f), count) || !EXPECT_EQ(fclose(f), 0))
-        abort();
+    test_write(path, bytes, count);
     return path;
 }
 

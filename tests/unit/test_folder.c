@@ -67,14 +67,6 @@ TEST(there_is_no_end_of_folders_that_are_removed)
     EXPECT(is_there(test_folder()));
 }
 
-static void make_file(const char *path)
-{
-    FILE *f = fopen(path, "w");
-
-    if (EXPECT(f != NULL))
-        fclose(f);
-}
-
 /* Runs `body` in a child with a folder of its own. Returns its exit code, or minus the signal that ended it. */
 static int run_program(void (*body)(void), char folder[64])
 {
@@ -102,10 +94,10 @@ static char outside[256];
 
 static void fill(void)
 {
-    make_file(test_path("file"));
+    test_write_text(test_path("file"), "");
     EXPECT_EQ(mkdir(test_path("a"), 0700), 0);
     EXPECT_EQ(mkdir(test_path("a/b"), 0700), 0);
-    make_file(test_path("a/b/file"));
+    test_write_text(test_path("a/b/file"), "");
     EXPECT_EQ(symlink(outside, test_path("a/link")), 0);
 }
 
@@ -115,7 +107,7 @@ TEST(all_of_it_is_gone_after_the_program_and_nothing_else)
 
     snprintf(outside, sizeof outside, "%s", test_path("outside"));
     EXPECT_EQ(mkdir(outside, 0700), 0);
-    make_file(test_path("outside/file"));
+    test_write_text(test_path("outside/file"), "");
     EXPECT_EQ(run_program(fill, folder), 0);
     EXPECT(!is_there(folder));
     EXPECT(is_there(test_path("outside/file")));

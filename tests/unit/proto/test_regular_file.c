@@ -42,9 +42,8 @@ TEST(what_is_no_file_is_not_waited_for)
 TEST(a_file_is_opened_and_known_again)
 {
     struct stat st, other;
-    FILE *f = fopen(at("file"), "w");
 
-    fclose(f);
+    test_write_text(at("file"), "");
     int fd = bit_regular_file_open(at("file"), false, &st);
     EXPECT(fd >= 0);
     close(fd);
@@ -65,10 +64,8 @@ TEST(a_file_is_read_whole_or_not_at_all)
     struct stat st;
     uint8_t *out = NULL;
     size_t bytes = 0;
-    FILE *f = fopen(at("text"), "w");
 
-    fputs("hello", f);
-    fclose(f);
+    test_write_text(at("text"), "hello");
     int fd = bit_regular_file_open(at("text"), false, &st);
     EXPECT_EQ(bit_regular_file_read(fd, "text", &st, 4, &out, &bytes), BIT_ELIMIT);
     EXPECT(out == NULL);

@@ -26,9 +26,7 @@ static void write_file(int k)
 
     for (size_t t = 0; t < tokens_of[k]; t++)
         tokens[t] = (uint16_t)(1000 * k + (int)t);
-    int fd = open(path[k], O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    BIT_ASSERT(write(fd, tokens, 2 * tokens_of[k]) == (ssize_t)(2 * tokens_of[k]));
-    close(fd);
+    test_write(path[k], tokens, 2 * tokens_of[k]);
 }
 
 TEST(makes_its_files)

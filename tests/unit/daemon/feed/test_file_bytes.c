@@ -19,30 +19,21 @@ static uint16_t tokens[TOKENS];
 static uint32_t crc;
 static const atomic_bool go_on, stop = true;
 
-static void write_tokens(const char *to)
-{
-    int fd = open(to, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-
-    BIT_ASSERT(write(fd, tokens, sizeof tokens) == sizeof tokens);
-    close(fd);
-}
-
 /* It describes only a and b, and gives b too small a size. */
 static void write_sidecar(void)
 {
-    char beside[128];
+    char beside[128], text[1024];
 
     snprintf(beside, sizeof beside, "%s/dataset.json", test_folder());
-    FILE *f = fopen(beside, "w");
-    fprintf(
-        f,
+    snprintf(
+        text, sizeof text,
         "{\"format\": \"bitd-dataset-1\", \"tokenizer\": {\"name\": \"t\", \"sha256\": "
         "\"1111111111111111111111111111111111111111111111111111111111111111\", \"vocab\": 500, \"end_of_text\": 0}, "
         "\"dtype\": \"uint16\", \"documents\": 2, \"tokens\": %d, \"text_bytes\": 9, \"files\": ["
         "{\"name\": \"b.npy\", \"tokens\": 7, \"documents\": 1, \"crc32c\": \"00000007\"}, "
         "{\"name\": \"a.npy\", \"tokens\": %d, \"documents\": 1, \"crc32c\": \"%08x\"}]}",
         TOKENS + 7, TOKENS, crc);
-    BIT_ASSERT(fclose(f) == 0);
+    test_write_text(beside, text);
 }
 
 TEST(makes_its_files)
@@ -52,7 +43,7 @@ TEST(makes_its_files)
     crc = bit_crc32c(0, tokens, sizeof tokens);
     for (int i = 0; i < 3; i++) {
         snprintf(path[i], sizeof path[i], "%s/%s", test_folder(), names[i]);
-        write_tokens(path[i]);
+        test_write(path[i], tokens, sizeof tokens);
     }
     write_sidecar();
 }
@@ -115,7 +106,7 @@ TEST(takes_no_other_file_for_it)
     struct bit_shards *set = open_shards(1);
 
     snprintf(other, sizeof other, "%s.other", path[0]);
-    write_tokens(other);
+    test_write(other, tokens, sizeof tokens);
     EXPECT_EQ(rename(other, path[0]), 0);
     EXPECT_EQ(bit_file_bytes_compare(bit_shards_file(set, 0), UINT64_C(1) << 32 | crc, true, &go_on), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "replaced");

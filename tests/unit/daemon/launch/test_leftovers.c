@@ -1,6 +1,5 @@
 #include "daemon/launch/leftovers.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -33,21 +32,15 @@ static const char *name_of(pid_t pid)
     return path;
 }
 
-static void make_file(pid_t pid)
-{
-    int fd = open(name_of(pid), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-
-    EXPECT(fd >= 0);
-    close(fd);
-}
-
 TEST(the_openmp_file_of_a_dead_rank_is_removed)
 {
     struct bit_leftovers r = {0};
     pid_t pid[3]; /* two ranks, and a process that was not noted */
 
-    for (int i = 0; i < 3; i++)
-        make_file(pid[i] = begin_rank());
+    for (int i = 0; i < 3; i++) {
+        pid[i] = begin_rank();
+        test_write_text(name_of(pid[i]), "");
+    }
     for (int i = 0; i < 2; i++)
         bit_leftovers_note(&r, pid[i]);
     bit_leftovers_note(&r, pid[0]);

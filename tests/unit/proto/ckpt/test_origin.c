@@ -64,16 +64,6 @@ TEST(names_are_of_a_folder_of_somebody_else)
     EXPECT_EQ(take(false, 0, NULL, 0), BIT_ECORRUPT);
 }
 
-static void write_file(const char *name, const char *text)
-{
-    FILE *f = fopen(test_path(name), "w");
-
-    if (EXPECT(f != NULL)) {
-        fputs(text, f);
-        fclose(f);
-    }
-}
-
 /* First choice is a checkpoint of ours, then one file, as transformers writes it, then an index. */
 TEST(a_folder_is_what_lies_in_it)
 {
@@ -81,16 +71,16 @@ TEST(a_folder_is_what_lies_in_it)
     *strrchr(origin.path, '/') = '\0';
     EXPECT_EQ(bit_origin_find(&origin), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "has neither MANIFEST");
-    write_file(BIT_WEIGHT_INDEX, "{\"weight_map\":{\"a\":\"x-2\",\"b\":\"x-1\"}}");
+    test_write_text(test_path(BIT_WEIGHT_INDEX), "{\"weight_map\":{\"a\":\"x-2\",\"b\":\"x-1\"}}");
     EXPECT_EQ(bit_origin_find(&origin), 0);
     EXPECT_EQ(origin.kind, BIT_ORIGIN_FOLDER);
     EXPECT_EQ(origin.count, 2);
     EXPECT_STREQ(origin.name[0], "x-1");
-    write_file("model.safetensors", "");
+    test_write_text(test_path("model.safetensors"), "");
     EXPECT_EQ(bit_origin_find(&origin), 0);
     EXPECT_EQ(origin.kind, BIT_ORIGIN_FOLDER);
     EXPECT_EQ(origin.count, 1);
-    write_file("MANIFEST", "");
+    test_write_text(test_path("MANIFEST"), "");
     EXPECT_EQ(bit_origin_find(&origin), 0);
     EXPECT_EQ(origin.kind, BIT_ORIGIN_CHECKPOINT);
     strcat(origin.path, "/MANIFEST");

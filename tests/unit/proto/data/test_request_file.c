@@ -1,7 +1,6 @@
 #include "proto/data/request_file.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "proto/check.h"
 #include "proto/crc32c.h"
@@ -219,11 +218,9 @@ TEST(a_file_is_opened_and_another_is_named)
     struct bit_request_file f = sample(), got;
     struct bytes b = encode(&f);
     const char *path = test_path("copa.requests"), *text = test_path("text");
-    FILE *out = fopen(path, "wb");
     struct stat st;
 
-    EXPECT_EQ(fwrite(b.at, 1, b.count, out), b.count);
-    fclose(out);
+    test_write(path, b.at, b.count);
     EXPECT_EQ(stat(path, &st), 0);
     const struct bit_file_id own = {st.st_dev, st.st_ino}, other = {st.st_dev, st.st_ino + 1};
     EXPECT_EQ(bit_request_file_open(path, &own, &got), 0);
@@ -232,9 +229,7 @@ TEST(a_file_is_opened_and_another_is_named)
     EXPECT_EQ(bit_request_file_open(path, &other, &got), BIT_EAUTH);
     EXPECT_EQ(bit_request_file_open(test_path("none"), NULL, &got), -ENOENT);
     EXPECT_EQ(bit_request_file_open(test_folder(), NULL, &got), BIT_EDATA);
-    out = fopen(text, "w");
-    fputs("{\"task\": \"copa\"}\n", out);
-    fclose(out);
+    test_write_text(text, "{\"task\": \"copa\"}\n");
     EXPECT_EQ(bit_request_file_open(text, NULL, &got), BIT_EDATA);
     EXPECT_CONTAINS(bit_fail_text(), "bitctl tokenize --requests");
     free(b.at);

@@ -1,7 +1,6 @@
 #include "proto/data/sidecar.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "proto/err.h"
 #include "proto/wire/msg.h"
@@ -56,8 +55,7 @@ static const char *write_set(const char *name, const struct fields *f)
     mkdir(at, 0700);
     snprintf(at, sizeof path[0], "%s/%s/%s", test_folder(), name, BIT_SIDECAR_NAME);
     print(f, text, sizeof text);
-    FILE *file = fopen(at, "we");
-    EXPECT(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    test_write_text(at, text);
     snprintf(at, sizeof path[0], "%s/%s/part-0-00000.npy", test_folder(), name);
     return at;
 }

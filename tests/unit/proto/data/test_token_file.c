@@ -13,12 +13,8 @@ static char path[256];
 
 static void write_file(const void *data, size_t bytes)
 {
-    int fd;
-
     snprintf(path, sizeof path, "%s", test_path("tokens.npy"));
-    fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, data, bytes) != (ssize_t)bytes || close(fd) < 0)
-        abort();
+    test_write(path, data, bytes);
 }
 
 TEST(files_that_cannot_hold_tokens_are_refused)

@@ -1,5 +1,4 @@
 /* A specification from a file: text, binary, or something else. */
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "proto/check.h"
@@ -13,8 +12,7 @@ static const char *file_with(const char *suffix, const void *bytes, size_t len)
     static char path[64];
 
     snprintf(path, sizeof path, "%s/run%s", test_folder(), suffix);
-    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    EXPECT(fd >= 0 && write(fd, bytes, len) == (ssize_t)len && close(fd) == 0);
+    test_write(path, bytes, len);
     return path;
 }
 

@@ -1,7 +1,6 @@
 /* Our text format compared with Google's: `protoc --encode` and `--decode` with bit.proto. */
 #include <dirent.h>
 #include <limits.h>
-#include <unistd.h>
 
 #include "proto/bit.pb-c.h"
 #include "proto/check.h"
@@ -10,13 +9,6 @@
 #include "tests/test.h"
 
 static const char *root;
-
-static void write_file(const char *path, const void *bytes, size_t len)
-{
-    FILE *f = fopen(path, "wb");
-
-    EXPECT(f != NULL && fwrite(bytes, 1, len, f) == len && fclose(f) == 0);
-}
 
 /* NUL-terminated; the caller frees it. */
 static char *read_file(const char *path, size_t *len)
@@ -66,7 +58,7 @@ static void compare(const char *label, const char *text, size_t len)
     size_t theirs_len, back_len, printed_len;
     char *printed = NULL;
 
-    write_file(test_path("in"), text, len);
+    test_write(test_path("in"), text, len);
     if (!EXPECT(ours != NULL) || !EXPECT(protoc("encode", test_path("in"), test_path("out")))) {
         fprintf(stderr, "    %s\n", label);
         bit_msg_free(ours);
@@ -80,7 +72,7 @@ static void compare(const char *label, const char *text, size_t len)
 
     /* protoc reads what we print. */
     EXPECT_EQ(bit_text_print(ours, &printed, &printed_len), 0);
-    write_file(test_path("ours"), printed, printed_len);
+    test_write(test_path("ours"), printed, printed_len);
     same = EXPECT(protoc("encode", test_path("ours"), test_path("back"))) && same;
     char *back = read_file(test_path("back"), &back_len);
     same = EXPECT_EQ(back_len, ours_len) && EXPECT_MEMEQ(back, packed, ours_len) && same;
@@ -207,7 +199,7 @@ TEST(texts_that_both_refuse)
     NEED_PROTOC();
     for (size_t i = 0; i < BIT_COUNT(texts); i++) {
         ProtobufCMessage *ours = parse(texts[i], strlen(texts[i]));
-        write_file(test_path("in"), texts[i], strlen(texts[i]));
+        test_write(test_path("in"), texts[i], strlen(texts[i]));
         bool refused = EXPECT(ours == NULL);
         if (!EXPECT(!protoc("encode", test_path("in"), test_path("out"))) || !refused)
             fprintf(stderr, "    %s\n", texts[i]);
@@ -230,7 +222,7 @@ TEST(texts_where_we_differ)
     NEED_PROTOC();
     for (size_t i = 0; i < BIT_COUNT(texts); i++) {
         ProtobufCMessage *ours = parse(texts[i].text, strlen(texts[i].text));
-        write_file(test_path("in"), texts[i].text, strlen(texts[i].text));
+        test_write(test_path("in"), texts[i].text, strlen(texts[i].text));
         bool differ = EXPECT_EQ(ours != NULL, texts[i].ours);
         if (!EXPECT_EQ(protoc("encode", test_path("in"), test_path("out")), !texts[i].ours) || !differ)
             fprintf(stderr, "    %s\n", texts[i].text);
