@@ -4,11 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "daemon/store/journal/journal_record.h"
 #include "proto/check.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
-#include "tests/folder.h"
+#include "tests/journal_of.h"
 #include "tests/test.h"
 
 #define STEPS  50000
@@ -24,31 +23,6 @@ static int ignore(void *arg, const Bit__JournalRecord *record)
     return 0;
 }
 
-static void append(Bit__JournalRecord *record)
-{
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-
-    record->seq = journal.seq + 1;
-    EXPECT_EQ(bit_journal_record_encode(record, &bytes, &size), 0);
-    EXPECT_EQ(bit_journal_append(&journal, bytes, size, false), 0);
-    free(bytes);
-}
-
-static void append_step(uint64_t step)
-{
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    Bit__StepReport m = BIT__STEP_REPORT__INIT;
-    Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
-
-    m.step = step;
-    m.precision = BIT__PRECISION__TERNARY;
-    m.split = &split;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
-    record.step = &m;
-    append(&record);
-}
-
 static void append_state(void)
 {
     Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
@@ -58,7 +32,7 @@ static void append_state(void)
     m.reason = bit_lend("as it is");
     record.what_case = BIT__JOURNAL_RECORD__WHAT_STATE;
     record.state = &m;
-    append(&record);
+    EXPECT_EQ(test_journal_append(&journal, &record), 0);
 }
 
 static void make_journal(void)
@@ -68,7 +42,7 @@ static void make_journal(void)
     snprintf(path, sizeof path, "%s/journal", test_folder());
     EXPECT_EQ(bit_journal_open(path, ignore, NULL, &journal, &cut), 0);
     for (uint64_t step = 1; step <= STEPS; step++) {
-        append_step(step);
+        EXPECT_EQ(test_journal_append_step(&journal, step), 0);
         if (step % (STEPS / OTHERS) == 0)
             append_state();
     }

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "daemon/run/run.h"
-#include "daemon/store/journal/journal_record.h"
 #include "proto/check.h"
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/wire/msg.h"
+#include "tests/journal_of.h"
 #include "tests/test.h"
 
 static char path[256];
@@ -19,28 +19,6 @@ static int count_record(void *arg, const Bit__JournalRecord *record)
 {
     ++*(size_t *)arg;
     return 0;
-}
-
-static int append(struct bit_journal *j, uint64_t step)
-{
-    Bit__TimeSplit split = BIT__TIME_SPLIT__INIT;
-    Bit__StepReport m = BIT__STEP_REPORT__INIT;
-    Bit__JournalRecord record = BIT__JOURNAL_RECORD__INIT;
-    uint8_t *bytes;
-    size_t size;
-
-    m.step = step;
-    m.precision = BIT__PRECISION__SIXTEEN_BIT;
-    m.loss = 1.0 / (double)step;
-    m.split = &split;
-    record.seq = j->seq + 1;
-    record.what_case = BIT__JOURNAL_RECORD__WHAT_STEP;
-    record.step = &m;
-    int err = bit_journal_record_encode(&record, &bytes, &size);
-    if (err == 0)
-        err = bit_journal_append(j, bytes, size, false);
-    free(bytes);
-    return err;
 }
 
 static int open_counted(struct bit_journal *j, size_t *count, uint64_t *cut)
@@ -60,7 +38,7 @@ static void make_journal(uint64_t records, uint64_t *ends)
     unlink(path);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     for (uint64_t i = 0; i < records; i++) {
-        EXPECT_EQ(append(&j, i + 1), 0);
+        EXPECT_EQ(test_journal_append_step(&j, i + 1), 0);
         if (ends != NULL)
             ends[i] = j.bytes;
     }
@@ -78,7 +56,7 @@ TEST(appends_and_replays)
     EXPECT_EQ(count, 100);
     EXPECT_EQ(j.seq, 100);
     EXPECT_EQ(cut, 0);
-    EXPECT_EQ(append(&j, 101), 0);
+    EXPECT_EQ(test_journal_append_step(&j, 101), 0);
     bit_journal_close(&j);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     EXPECT_EQ(count, 101);
@@ -100,7 +78,7 @@ TEST(cuts_a_torn_tail)
         EXPECT_EQ(open_counted(&j, &count, &cut), 0);
         EXPECT_EQ(count, at < ends[8] ? 8 : 9);
         EXPECT_EQ(cut, at - (at < ends[8] ? ends[7] : ends[8]));
-        EXPECT_EQ(append(&j, 77), 0);
+        EXPECT_EQ(test_journal_append_step(&j, 77), 0);
         bit_journal_close(&j);
         EXPECT_EQ(open_counted(&j, &count, &cut), 0);
         EXPECT_EQ(count, at < ends[8] ? 9 : 10);
@@ -157,7 +135,7 @@ TEST(a_hole_in_the_numbers_is_damage)
     make_journal(3, NULL);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     j.seq = 7;
-    EXPECT_EQ(append(&j, 4), 0);
+    EXPECT_EQ(test_journal_append_step(&j, 4), 0);
     bit_journal_close(&j);
     EXPECT_EQ(open_counted(&j, &count, &cut), BIT_ECORRUPT);
     EXPECT_CONTAINS(bit_fail_text(), "record 8 where 4 belongs");
@@ -173,11 +151,11 @@ TEST(an_append_that_fails_leaves_nothing)
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     int fd = j.fd;
     j.fd = open(path, O_RDONLY | O_CLOEXEC);
-    EXPECT(append(&j, 4) < 0);
+    EXPECT(test_journal_append_step(&j, 4) < 0);
     EXPECT_EQ(j.seq, 3);
     close(j.fd);
     j.fd = fd;
-    EXPECT_EQ(append(&j, 4), 0);
+    EXPECT_EQ(test_journal_append_step(&j, 4), 0);
     bit_journal_close(&j);
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     EXPECT_EQ(count, 4);
@@ -226,14 +204,6 @@ static void fill_lost(Bit__JournalRecord *record, Bit__WorkerLost *m, char *caus
     record->lost = m;
 }
 
-static void write_journal(const uint8_t *bytes, size_t size)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-    EXPECT_EQ(write(fd, bytes, size), (ssize_t)size);
-    close(fd);
-}
-
 static int replay_cause(size_t *count)
 {
     struct bit_journal j = {.fd = -1};
@@ -255,7 +225,7 @@ TEST(what_is_written_can_be_read)
     fill_lost(&record, &m, (char *)(uintptr_t) "task 0: p\351riph failed, \xe2\x82");
     if (!EXPECT_EQ(bit_journal_record_encode(&record, &bytes, &size), 0))
         return;
-    write_journal(bytes, size);
+    test_write(path, bytes, size);
     free(bytes);
     EXPECT_EQ(replay_cause(&count), 0);
     EXPECT_EQ(count, 1u);
@@ -271,7 +241,7 @@ static void write_unchecked(const Bit__JournalRecord *record)
     memcpy(buf, &body, 4);
     uint32_t crc = bit_crc32c(bit_crc32c(0, buf, 4), buf + BIT_JOURNAL_HEADER_BYTES, body);
     memcpy(buf + 4, &crc, 4);
-    write_journal(buf, BIT_JOURNAL_HEADER_BYTES + body);
+    test_write(path, buf, BIT_JOURNAL_HEADER_BYTES + body);
 }
 
 TEST(a_text_that_is_wrong_on_disk_is_repaired)
@@ -333,7 +303,7 @@ int fdatasync(int fd)
 
 static int append_synced(struct bit_journal *j, uint64_t step)
 {
-    int err = append(j, step);
+    int err = test_journal_append_step(j, step);
 
     if (err == 0) { /* as bitd does once a second */
         uint64_t bytes = j->bytes;
@@ -353,12 +323,12 @@ TEST(what_a_failed_sync_lost_is_written_again)
     EXPECT_EQ(open_counted(&j, &count, &cut), 0);
     EXPECT_EQ(append_synced(&j, 1), 0);
     disk.lost_from = j.bytes;
-    EXPECT_EQ(append(&j, 2), 0);
-    EXPECT_EQ(append(&j, 3), 0);
+    EXPECT_EQ(test_journal_append_step(&j, 2), 0);
+    EXPECT_EQ(test_journal_append_step(&j, 3), 0);
     disk.fails = true;
     EXPECT_EQ(append_synced(&j, 4), -EIO); /* 2, 3 and 4 are zeros now */
     EXPECT(j.torn);
-    EXPECT_EQ(append(&j, 5), -EIO); /* nothing is appended after lost records */
+    EXPECT_EQ(test_journal_append_step(&j, 5), -EIO); /* nothing is appended after lost records */
     EXPECT_EQ(bit_journal_mend(&j), -EIO);
     EXPECT_EQ(j.seq, 4);
     disk.fails = false;
