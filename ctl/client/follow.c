@@ -9,6 +9,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/client/connection.h"
+#include "ctl/client/run_status.h"
 #include "ctl/show/fold.h"
 #include "ctl/show/print.h"
 #include "ctl/show/run_summary.h"
@@ -151,11 +152,6 @@ static void draw_scoring(struct follow *w, const Bit__TaskScored *m)
     end_line(w);
 }
 
-static int ended(Bit__RunState state)
-{
-    return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
-}
-
 /* On a terminal lines are folded between words. */
 static void print_event(const struct follow *w, const Bit__JournalRecord *r)
 {
@@ -241,15 +237,6 @@ static int stream(struct follow *w)
     return err;
 }
 
-static int fetch_status(struct follow *w, Bit__RunStatus **status)
-{
-    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
-
-    ask.run = bit_lend(w->run);
-    ask.has_spec = ask.spec = true;
-    return bit_connection_ask(w->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, status);
-}
-
 static int detach(struct follow *w)
 {
     clear_line(w);
@@ -261,7 +248,7 @@ static int detach(struct follow *w)
 static int finish(struct follow *w)
 {
     Bit__RunStatus *status = NULL;
-    int code = fetch_status(w, &status);
+    int code = bit_run_status_ask(w->cli, w->run, true, &status);
 
     if (code)
         return code;
@@ -270,7 +257,9 @@ static int finish(struct follow *w)
         bit_fold_stdout();
         bit_run_summary_print(stdout, &w->history, w->directory);
     }
-    code = status->has_exit_code ? status->exit_code : ended(status->state) ? BIT_EXIT_FAILURE : BIT_EXIT_UNFINISHED;
+    code = status->has_exit_code                  ? status->exit_code
+           : bit_run_status_is_end(status->state) ? BIT_EXIT_FAILURE
+                                                  : BIT_EXIT_UNFINISHED;
     bit_msg_free(status);
     return code;
 }
@@ -281,7 +270,7 @@ int bit_follow(struct bit_cli *cli, const char *run)
     struct sigaction act = {.sa_handler = on_interrupt}, old;
     Bit__RunStatus *status = NULL;
 
-    int code = fetch_status(&w, &status);
+    int code = bit_run_status_ask(cli, run, true, &status);
     if (code)
         return code;
     w.steps = status->steps;

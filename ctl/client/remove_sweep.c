@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ctl/cli/failure.h"
+#include "ctl/client/run_status.h"
 #include "ctl/client/sweep_word.h"
 #include "ctl/show/print.h"
 #include "proto/err.h"
@@ -13,8 +14,7 @@ static int check_ended(struct bit_cli *cli, const Bit__SweepReply *s)
 {
     for (size_t i = 0; i < s->n_branch; i++) {
         const Bit__SweepBranch *b = s->branch[i];
-        if (b->state == BIT__RUN_STATE__COMPLETED || b->state == BIT__RUN_STATE__FAILED ||
-            b->state == BIT__RUN_STATE__CANCELLED)
+        if (bit_run_status_is_end(b->state))
             continue;
         return bit_failure_print(cli, bit_fail(BIT_ESTATE, "branch '%s' of %s is %s: `bitctl cancel %s` ends it first",
                                                b->label, s->sweep, bit_text_state(b->state), s->sweep));

@@ -12,6 +12,7 @@
 #include "ctl/client/connection.h"
 #include "ctl/client/reply_stream.h"
 #include "ctl/client/run_line.h"
+#include "ctl/client/run_status.h"
 #include "ctl/show/show.h"
 #include "proto/check.h"
 #include "proto/err.h"
@@ -57,12 +58,8 @@ struct reading {
 
 int bit_run_curves_open(struct bit_cli *cli, const char *run, struct bit_run_curves *out)
 {
-    Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
-
     *out = (struct bit_run_curves){.switch_after = UINT64_MAX};
-    m.run = bit_lend(run);
-    m.has_spec = m.spec = true;
-    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &out->status);
+    int code = bit_run_status_ask(cli, run, true, &out->status);
     if (code != 0)
         return code;
     const Bit__RunStatus *s = out->status;

@@ -11,6 +11,7 @@
 #include "ctl/cli/failure.h"
 #include "ctl/client/connection.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/client/run_status.h"
 #include "ctl/show/print.h"
 #include "ctl/show/screen.h"
 #include "ctl/show/show.h"
@@ -27,11 +28,6 @@ struct follow {
     Bit__SweepReply *now, *before; /* bitd's last reply, and the one before it; owned */
     bool away;
 };
-
-static bool has_ended(Bit__RunState state)
-{
-    return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__FAILED || state == BIT__RUN_STATE__CANCELLED;
-}
 
 static int exit_code_of(const Bit__SweepReply *s)
 {
@@ -181,7 +177,7 @@ static int watch(struct follow *w)
         int code = look(w);
         if (code != 0)
             return code;
-        if (!w->away && has_ended(w->now->state))
+        if (!w->away && bit_run_status_is_end(w->now->state))
             return -1;
         if (bit_screen_wait(&w->screen, LOOK_MS))
             return 0;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ctl/cli/failure.h"
-#include "ctl/client/connection.h"
+#include "ctl/client/run_status.h"
 #include "ctl/data/data.h"
 #include "ctl/data/document_index.h"
 #include "ctl/show/print.h"
@@ -61,15 +61,12 @@ static int find_spec(const struct bit_data_options *o, const char *run, Bit__Run
 {
     static struct bit_problems problems;
     char path[BIT_PATH_MAX];
-    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
 
     if (strchr(run, '/') != NULL) { /* a run's folder can be read without the daemon */
         snprintf(path, sizeof path, "%s%sspec.pb", run, run[strlen(run) - 1] == '/' ? "" : "/");
     } else {
-        ask.run = bit_lend(run);
-        ask.has_spec = ask.spec = true;
-        int code = bit_connection_ask(o->cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+        int code = bit_run_status_ask(o->cli, run, true, &status);
         if (code)
             return code;
         *out = status->spec; /* as changed after the submission: more steps, other ranks */

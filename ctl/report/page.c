@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "ctl/client/run_status.h"
 #include "ctl/report/page_branches.h"
 #include "ctl/report/page_runs.h"
 #include "ctl/report/page_style.h"
@@ -69,11 +70,6 @@ static const char *class_of(Bit__RunState state)
     }
 }
 
-static bool has_ended(Bit__RunState state)
-{
-    return state == BIT__RUN_STATE__COMPLETED || state == BIT__RUN_STATE__CANCELLED || state == BIT__RUN_STATE__FAILED;
-}
-
 static void put_state(struct bit_html *h, Bit__RunState state, const char *reason)
 {
     bit_html_begin(h, "p");
@@ -81,7 +77,7 @@ static void put_state(struct bit_html *h, Bit__RunState state, const char *reaso
     bit_html_element(h, "b", "%s", bit_text_state(state));
     if (reason != NULL && reason[0] != '\0')
         bit_html_text(h, " %s", reason);
-    if (!has_ended(state))
+    if (!bit_run_status_is_end(state))
         bit_html_text(h, " It has not ended: this report shows its journal so far.");
     bit_html_end(h, "p");
 }

@@ -2,6 +2,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/client/run_status.h"
 #include "ctl/report/run_charts.h"
 #include "proto/check.h"
 
@@ -50,13 +51,10 @@ static int fetch_curves(struct bit_cli *cli, struct bit_run_past *out)
 
 int bit_past_fetch(struct bit_cli *cli, const char *run, struct bit_run_past *out)
 {
-    Bit__StatusRequest status = BIT__STATUS_REQUEST__INIT;
     Bit__CheckpointListRequest list = BIT__CHECKPOINT_LIST_REQUEST__INIT;
 
     *out = (struct bit_run_past){.count = 0};
-    status.run = bit_lend(run);
-    status.has_spec = status.spec = true;
-    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &status, BIT_MSG_RUN_STATUS, &out->status);
+    int code = bit_run_status_ask(cli, run, true, &out->status);
     if (code == 0) {
         list.run = out->status->run;
         code = bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &list, BIT_MSG_CHECKPOINT_LIST_REPLY,

@@ -9,7 +9,7 @@
 
 #include "ctl/cli/failure.h"
 #include "ctl/client/checkpoint_of.h"
-#include "ctl/client/connection.h"
+#include "ctl/client/run_status.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
 #include "proto/err.h"
@@ -96,12 +96,9 @@ static int take_run(struct bit_eval_subject *s, Bit__RunStatus *status)
 
 static int find_run(struct bit_cli *cli, const char *run, const uint64_t *step, struct bit_eval_subject *s)
 {
-    Bit__StatusRequest of_run = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
+    int code = bit_run_status_ask(cli, run, true, &status);
 
-    of_run.run = bit_lend(run);
-    of_run.has_spec = of_run.spec = true;
-    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &of_run, BIT_MSG_RUN_STATUS, &status);
     if (code == 0)
         code = bit_checkpoint_of(cli, status->run, step, &s->choice);
     if (code == 0) {

@@ -6,6 +6,7 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/client/run_status.h"
 #include "ctl/show/diff.h"
 #include "ctl/show/fold.h"
 #include "ctl/show/print.h"
@@ -68,11 +69,8 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
 /* Asks for the settings, then for the journal, both as they are now; the run may still train. */
 static int fetch(struct bit_cli *cli, struct side *s)
 {
-    Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
+    int code = bit_run_status_ask(cli, s->run, true, &s->status);
 
-    m.run = s->run;
-    m.has_spec = m.spec = true;
-    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &s->status);
     if (code)
         return code;
     snprintf(s->label, sizeof s->label, s->steps.wanted != 0 ? "%s#%u" : "%s", s->status->run, s->steps.wanted);

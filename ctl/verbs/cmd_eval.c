@@ -6,8 +6,8 @@
 #include "ctl/cli/options.h"
 #include "ctl/cli/run_step.h"
 #include "ctl/cli/submit_options.h"
-#include "ctl/client/connection.h"
 #include "ctl/client/follow.h"
+#include "ctl/client/run_status.h"
 #include "ctl/show/damage_table.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -162,11 +162,9 @@ static void print_results(const Bit__RunStatus *status)
 /* Prints the results, also those of a run that ended before all were there. */
 static int show_results(struct bit_cli *cli, const char *run)
 {
-    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
+    int code = bit_run_status_ask(cli, run, false, &status);
 
-    ask.run = bit_lend(run);
-    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
     if (code == 0)
         print_results(status);
     bit_msg_free(status);

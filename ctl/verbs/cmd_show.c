@@ -5,6 +5,7 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
+#include "ctl/client/run_status.h"
 #include "ctl/client/sweep_word.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
@@ -50,7 +51,6 @@ static int show_sweep(struct bit_cli *cli, char *sweep)
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {&bit_cmd_show, cli, .least = 1, .most = 1};
-    Bit__StatusRequest ask = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
     char sweep[BIT_RUN_ID_MAX];
     int code = bit_options_parse(&o, argc, argv);
@@ -59,9 +59,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
         return code;
     if ((code = bit_sweep_word(cli, o.word[0], sweep)) != 0)
         return code < 0 ? show_sweep(cli, sweep) : code;
-    ask.run = o.word[0];
-    ask.has_spec = ask.spec = true;
-    code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &ask, BIT_MSG_RUN_STATUS, &status);
+    code = bit_run_status_ask(cli, o.word[0], true, &status);
     if (code)
         return code;
     if (cli->json)

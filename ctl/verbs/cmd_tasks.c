@@ -6,6 +6,7 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/reply_stream.h"
+#include "ctl/client/run_status.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/task_table.h"
@@ -99,11 +100,9 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
 
 static int fetch(struct bit_cli *cli, struct results *r, const char *name, bool steps)
 {
-    Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
     Bit__RunStatus *status = NULL;
+    int code = bit_run_status_ask(cli, name, false, &status);
 
-    m.run = bit_lend(name);
-    int code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &status);
     if (code)
         return code;
     r->run = status->run;
@@ -172,10 +171,8 @@ static int print_items(struct bit_cli *cli, int count, char **runs, const struct
     int code = 0;
 
     for (int i = 0; i < count && code == 0; i++) {
-        Bit__StatusRequest m = BIT__STATUS_REQUEST__INIT;
         Bit__RunStatus *status = NULL;
-        m.run = runs[i];
-        code = bit_connection_ask(cli, BIT_MSG_STATUS_REQUEST, &m, BIT_MSG_RUN_STATUS, &status);
+        code = bit_run_status_ask(cli, runs[i], false, &status);
         if (code == 0)
             code = bit_task_items_print(cli, status->run, wish);
         bit_msg_free(status);

@@ -5,6 +5,7 @@
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/connection.h"
+#include "ctl/client/run_status.h"
 #include "ctl/client/sweep_follow.h"
 #include "ctl/client/sweep_word.h"
 #include "ctl/show/print.h"
@@ -145,19 +146,13 @@ static int fetch(struct top *t)
     return 0;
 }
 
-static bool has_ended(const Bit__RunStatus *s)
-{
-    return s->state == BIT__RUN_STATE__COMPLETED || s->state == BIT__RUN_STATE__FAILED ||
-           s->state == BIT__RUN_STATE__CANCELLED;
-}
-
 static int watch(struct top *t)
 {
     for (;;) {
         int code = fetch(t);
         if (code != 0)
             return code;
-        if (t->status != NULL && !t->away && has_ended(t->status))
+        if (t->status != NULL && !t->away && bit_run_status_is_end(t->status->state))
             return t->status->has_exit_code ? t->status->exit_code : BIT_EXIT_OK;
         if (bit_screen_wait(&t->screen, (int)(t->interval * 1000)))
             return 0;
@@ -169,7 +164,8 @@ static int watch_on_screen(struct top *t)
     int code = watch(t);
 
     bit_screen_leave(&t->screen);
-    if (t->status != NULL && has_ended(t->status)) /* the page disappeared with the screen, so print it again */
+    if (t->status != NULL &&
+        bit_run_status_is_end(t->status->state)) /* the page disappeared with the screen, so print it again */
         draw(t);
     return code;
 }
