@@ -14,6 +14,16 @@
 
 #define TRIES_MAX 5
 
+int bit_checkpoint_of_list(struct bit_cli *cli, const char *run, Bit__CheckpointListReply **list)
+{
+    Bit__CheckpointListRequest ask = BIT__CHECKPOINT_LIST_REQUEST__INIT;
+
+    ask.run = bit_lend(run);
+    return bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &ask, BIT_MSG_CHECKPOINT_LIST_REPLY, list);
+}
+
+/* ---- the choice */
+
 static const Bit__CheckpointInfo *choose(const Bit__CheckpointListReply *list, const uint64_t *step)
 {
     for (size_t i = list->n_checkpoint; i-- > 0;) /* by step, ascending */
@@ -45,13 +55,11 @@ static void take(const Bit__CheckpointInfo *found, bool newest, struct bit_check
 
 int bit_checkpoint_of(struct bit_cli *cli, const char *run, const uint64_t *step, struct bit_checkpoint_choice *out)
 {
-    Bit__CheckpointListRequest ask = BIT__CHECKPOINT_LIST_REQUEST__INIT;
     Bit__CheckpointListReply *list = NULL;
     int code = bit_run_word(cli, run, out->run);
 
-    ask.run = out->run;
     if (code == 0)
-        code = bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &ask, BIT_MSG_CHECKPOINT_LIST_REPLY, &list);
+        code = bit_checkpoint_of_list(cli, out->run, &list);
     if (code != 0)
         return code;
     const Bit__CheckpointInfo *found = choose(list, step);

@@ -1,4 +1,4 @@
-/* Chooses a checkpoint of a run: the newest, or the one after a step. */
+/* Finds the checkpoints of a run, and chooses one: the newest, or the one after a step. */
 #ifndef BIT_CTL_CHECKPOINT_OF_H
 #define BIT_CTL_CHECKPOINT_OF_H
 
@@ -17,6 +17,8 @@ struct bit_checkpoint_choice {
     char path[BIT_PATH_MAX];
 };
 
+/** Ask bitd for a run's checkpoints, by step, ascending. Returns 0, or the exit code after the reason was printed. */
+int bit_checkpoint_of_list(struct bit_cli *cli, const char *run, Bit__CheckpointListReply **list);
 /**
  * Ask bitd for a run's checkpoints, and choose one; step NULL: the newest.
  * Returns     0, or the exit code after the reason was printed: no such run, no checkpoint yet, or none of that step

@@ -1,6 +1,7 @@
 #include "ctl/report/past_fetch.h"
 
 #include "ctl/cli/failure.h"
+#include "ctl/client/checkpoint_of.h"
 #include "ctl/client/reply_stream.h"
 #include "ctl/client/run_status.h"
 #include "ctl/report/run_charts.h"
@@ -51,14 +52,10 @@ static int fetch_curves(struct bit_cli *cli, struct bit_run_past *out)
 
 int bit_past_fetch(struct bit_cli *cli, const char *run, struct bit_run_past *out)
 {
-    Bit__CheckpointListRequest list = BIT__CHECKPOINT_LIST_REQUEST__INIT;
-
     *out = (struct bit_run_past){.count = 0};
     int code = bit_run_status_ask(cli, run, true, &out->status);
     if (code == 0) {
-        list.run = out->status->run;
-        code = bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &list, BIT_MSG_CHECKPOINT_LIST_REPLY,
-                                  &out->checkpoints);
+        code = bit_checkpoint_of_list(cli, out->status->run, &out->checkpoints);
     }
     if (code == 0)
         code = fetch_journal(cli, out);

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl/cli/failure.h"
 #include "ctl/export/survey.h"
 #include "ctl/show/print.h"
+#include "ctl/show/progress_line.h"
 #include "ctl/show/show.h"
 #include "ctl/show/table.h"
 #include "proto/check.h"
@@ -17,11 +17,6 @@
 #include "proto/format.h"
 
 #define FIELD 12 /* width of the names' column */
-
-static void progress(void *arg, uint64_t done, uint64_t all)
-{
-    bit_show(stderr, "\r\033[K%s %3.0f%%", (const char *)arg, all ? 100.0 * (double)done / (double)all : 100.0);
-}
 
 static uint64_t elements_of(const struct bit_tensor *t)
 {
@@ -255,12 +250,11 @@ static int print_json(const char *folder, const struct bit_survey *s)
 /* of_run: NULL, or how the folder was chosen. Returns the exit code, or -1 if it was replaced by a newer one. */
 static int show(struct bit_cli *cli, const char *folder, const struct bit_checkpoint_choice *of_run, unsigned *tries)
 {
-    const bool live = isatty(STDERR_FILENO) && !cli->json && !cli->quiet;
+    struct bit_progress_line line = {.live = bit_terminal(stderr) && !cli->json && !cli->quiet, .what = folder};
     struct bit_survey survey;
-    int err = bit_survey_make(&survey, folder, live ? progress : NULL, bit_lend(folder));
+    int err = bit_survey_make(&survey, folder, bit_progress_line_percent, &line);
 
-    if (live)
-        bit_show(stderr, "\r\033[K");
+    bit_progress_line_clear(&line);
     if (err >= 0 && cli->json)
         err = print_json(folder, &survey);
     else if (err >= 0 && cli->quiet)

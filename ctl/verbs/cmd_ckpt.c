@@ -2,23 +2,19 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/client/change.h"
 #include "ctl/client/checkpoint_of.h"
-#include "ctl/client/connection.h"
-#include "ctl/client/run_word.h"
 #include "ctl/show/print.h"
 #include "ctl/show/show.h"
 #include "ctl/show/table.h"
 #include "ctl/verbs/ckpt_show.h"
+#include "ctl/verbs/ckpt_verify.h"
+#include "ctl/verbs/ckpt_word.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
-#include "proto/err.h"
 #include "proto/format.h"
 #include "proto/limits.h"
 
@@ -26,14 +22,6 @@ static const struct bit_option options[] = {
     {"force", 0, NULL, "With rm: also the newest checkpoint; a resume then starts further back."},
     {0},
 };
-
-static int fetch(struct bit_cli *cli, const char *run, Bit__CheckpointListReply **list)
-{
-    Bit__CheckpointListRequest ask = BIT__CHECKPOINT_LIST_REQUEST__INIT;
-
-    ask.run = bit_lend(run);
-    return bit_connection_ask(cli, BIT_MSG_CHECKPOINT_LIST_REQUEST, &ask, BIT_MSG_CHECKPOINT_LIST_REPLY, list);
-}
 
 static const char *kept_for(const Bit__CheckpointInfo *c)
 {
@@ -61,7 +49,7 @@ static int list(struct bit_cli *cli, const char *run)
 {
     Bit__CheckpointListReply *reply = NULL;
     struct bit_table table;
-    int code = fetch(cli, run, &reply);
+    int code = bit_checkpoint_of_list(cli, run, &reply);
 
     if (code)
         return code;
@@ -81,101 +69,12 @@ static int list(struct bit_cli *cli, const char *run)
     return 0;
 }
 
-static void progress(void *arg, uint64_t done, uint64_t all)
-{
-    const char *dir = arg;
-
-    if (isatty(STDERR_FILENO))
-        bit_show(stderr, "\r\033[K%s %3.0f%%", dir, all ? 100.0 * (double)done / (double)all : 100.0);
-}
-
-/* err < 0: bit_fail noted the reason, and `manifest` is not used. */
-static void print_verdict(const char *dir, const Bit__Manifest *manifest, int err)
-{
-    Bit__CheckpointVerdict m = BIT__CHECKPOINT_VERDICT__INIT;
-
-    m.path = bit_lend(dir);
-    m.good = err >= 0;
-    if (err < 0) {
-        m.has_error = m.has_exit_code = true;
-        m.error = err;
-        m.exit_code = bit_exit_code(err);
-        m.name = bit_lend(bit_err_name(err));
-        m.text = bit_lend(bit_fail_text());
-    } else {
-        m.has_step = m.has_precision = m.has_weights_digest = true;
-        m.step = manifest->step;
-        m.precision = manifest->phase->precision;
-        m.weights_digest = manifest->weights_digest;
-    }
-    bit_print_json(&m);
-}
-
-/* c: of which run's list it is; NULL: a folder that the user named. */
-static int verify_folder(struct bit_cli *cli, const char *dir, const char *run, const Bit__CheckpointInfo *c)
-{
-    Bit__Manifest *manifest = NULL;
-    int err = bit_manifest_read(dir, &manifest);
-
-    if (err >= 0)
-        err = bit_checkpoint_verify(dir, manifest, cli->json || cli->quiet ? NULL : progress, bit_lend(dir));
-    if (isatty(STDERR_FILENO) && !cli->json && !cli->quiet)
-        bit_show(stderr, "\r\033[K");
-    if (err < 0 && c != NULL && !bit_checkpoint_of_is_there(cli, run, c->step, err)) {
-        if (!cli->quiet)
-            bit_show(stderr, "bitctl: %s: removed meanwhile, as newer ones are kept\n", dir);
-        err = 0;
-    } else if (cli->json)
-        print_verdict(dir, manifest, err);
-    else if (err < 0)
-        bit_failure_print(cli, err);
-    else if (!cli->quiet)
-        bit_show(stdout, "%s: good, after step %" PRIu64 ", %s, weights %016" PRIx64 "\n", dir, manifest->step,
-                 bit_text_precision(manifest->phase->precision), manifest->weights_digest);
-    bit_msg_free(manifest);
-    return bit_exit_code(err);
-}
-
-/* Strips slashes at the end, which shell completion leaves there. */
-static const char *plain_folder(const char *what, char *out, size_t room)
-{
-    snprintf(out, room, "%s", what);
-    for (size_t n = strlen(out); n > 1 && out[n - 1] == '/'; n--)
-        out[n - 1] = '\0';
-    return out;
-}
-
-/* Whether it is a checkpoint's folder, for which no daemon is needed; if not, it is a run. */
-static bool is_folder(const char *what)
-{
-    char path[BIT_PATH_MAX];
-    struct stat st;
-
-    snprintf(path, sizeof path, "%s/%s", what, BIT_CHECKPOINT_MANIFEST);
-    return strchr(what, '/') != NULL || stat(path, &st) == 0;
-}
-
 static int verify(struct bit_cli *cli, const char *what)
 {
-    char path[BIT_PATH_MAX], id[BIT_RUN_ID_MAX];
-    Bit__CheckpointListReply *reply = NULL;
-    int worst = 0;
+    char path[BIT_PATH_MAX];
 
-    if (is_folder(what))
-        return verify_folder(cli, plain_folder(what, path, sizeof path), NULL, NULL);
-    int code = bit_run_word(cli, what, id);
-    if (code == 0)
-        code = fetch(cli, id, &reply);
-    if (code)
-        return code;
-    for (size_t i = 0; i < reply->n_checkpoint; i++) {
-        code = verify_folder(cli, reply->checkpoint[i]->path, id, reply->checkpoint[i]);
-        worst = code ? code : worst;
-    }
-    if (reply->n_checkpoint == 0 && !cli->quiet && !cli->json)
-        bit_show(stdout, "%s has no checkpoint yet\n", what);
-    bit_msg_free(reply);
-    return worst;
+    return bit_ckpt_word_is_folder(what) ? bit_ckpt_verify(cli, bit_ckpt_word_folder(what, path))
+                                         : bit_ckpt_verify_of_run(cli, what);
 }
 
 static int for_each(struct bit_cli *cli, int count, char **what, int (*act)(struct bit_cli *cli, const char *what))
@@ -189,8 +88,6 @@ static int for_each(struct bit_cli *cli, int count, char **what, int (*act)(stru
     return first;
 }
 
-/* ---- pins and removals */
-
 /* "8" or "step-00000008" */
 static bool parse_step(const char *text, uint64_t *out)
 {
@@ -203,16 +100,14 @@ static bool parse_step(const char *text, uint64_t *out)
     return true;
 }
 
-/* ---- show */
-
 /* A folder, RUN, or RUN@STEP. The step follows the last '@' unless that is the first character: @last is a run. */
 static int show(struct bit_cli *cli, const char *what)
 {
     char path[BIT_PATH_MAX], run[BIT_PATH_MAX];
     uint64_t step;
 
-    if (is_folder(what))
-        return bit_ckpt_show(cli, plain_folder(what, path, sizeof path));
+    if (bit_ckpt_word_is_folder(what))
+        return bit_ckpt_show(cli, bit_ckpt_word_folder(what, path));
     const char *at = strrchr(what, '@');
     bool has_step = at != NULL && at != what;
     snprintf(run, sizeof run, "%s", what);
@@ -222,6 +117,8 @@ static int show(struct bit_cli *cli, const char *what)
         return bit_usage(&bit_cmd_ckpt, "'%s' is no step: 2000 or step-00002000", at + 1);
     return bit_ckpt_show_of_run(cli, run, has_step ? &step : NULL);
 }
+
+/* ---- pins and removals */
 
 /* run becomes the id of the run that was changed. */
 static int change(struct bit_cli *cli, const char *how, char *run, uint64_t step, bool force)

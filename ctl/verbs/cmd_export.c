@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,7 +12,9 @@
 #include "ctl/export/export.h"
 #include "ctl/export/trained.h"
 #include "ctl/show/print.h"
+#include "ctl/show/progress_line.h"
 #include "ctl/show/show.h"
+#include "ctl/verbs/ckpt_word.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
 #include "proto/ckpt/checkpoint.h"
@@ -53,23 +54,13 @@ struct export
     struct bit_export_options options;
     const char *type, *output;
     unsigned long long step;
-    bool has_step, live, drawn;
+    bool has_step;
+    struct bit_progress_line line;
     char what[BIT_PATH_MAX]; /* a run, without @STEP, or a folder */
     struct bit_checkpoint_choice choice;
     unsigned tries; /* how often the chosen checkpoint was replaced before it was open */
     struct timespec begin, shown;
 };
-
-/* ---- the checkpoint */
-
-static bool is_folder(const char *what)
-{
-    char path[BIT_PATH_MAX + sizeof BIT_CHECKPOINT_MANIFEST];
-    struct stat st;
-
-    snprintf(path, sizeof path, "%s/%s", what, BIT_CHECKPOINT_MANIFEST);
-    return strchr(what, '/') != NULL || stat(path, &st) == 0;
-}
 
 /* ---- output */
 
@@ -85,12 +76,11 @@ static void on_progress(void *arg, uint64_t done, uint64_t all)
 {
     struct export *x = arg;
 
-    if (!x->live || (x->drawn && done < all && seconds_since(&x->shown) < 0.1))
+    if (x->line.drawn && done < all && seconds_since(&x->shown) < 0.1)
         return;
-    bit_show(stderr, "\r\033[K%s %3.0f%%", 2 * done <= all ? "writing" : "reading again",
-             100.0 * (double)done / (double)BIT_MAX(all, (uint64_t)1));
+    x->line.what = 2 * done <= all ? "writing" : "reading again";
+    bit_progress_line_percent(&x->line, done, all);
     clock_gettime(CLOCK_MONOTONIC, &x->shown);
-    x->drawn = true;
 }
 
 static void print_json(const struct export *x, const struct bit_export *e, const char *folder)
@@ -136,11 +126,10 @@ static int export_folder(struct export *x, const char *folder)
 
     x->options.progress = on_progress;
     x->options.arg = x;
-    x->live = bit_terminal(stderr) && !x->cli->json && !x->cli->quiet;
+    x->line.live = bit_terminal(stderr) && !x->cli->json && !x->cli->quiet;
     clock_gettime(CLOCK_MONOTONIC, &x->begin);
     int err = bit_export_run(&e, &x->options, folder, x->output);
-    if (x->drawn)
-        bit_show(stderr, "\r\033[K");
+    bit_progress_line_clear(&x->line);
     if (err < 0 && e.output.path[0] == '\0' && bit_checkpoint_of_replaced(x->cli, &x->choice, &x->tries, err))
         code = -1;
     else if (err < 0)
@@ -254,7 +243,7 @@ static int check(struct export *x)
 static int take_word(struct export *x, const char *word)
 {
     unsigned long long step;
-    const bool folder = is_folder(word);
+    const bool folder = bit_ckpt_word_is_folder(word);
     const size_t name = folder ? 0 : bit_run_step_parse(word, &step);
 
     if (strlen(word) >= sizeof x->what)
@@ -287,7 +276,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     code = take_word(&x, o.word[0]);
     if (code >= 0)
         return code;
-    return is_folder(x.what) ? export_folder(&x, x.what) : export_of_run(&x);
+    return bit_ckpt_word_is_folder(x.what) ? export_folder(&x, x.what) : export_of_run(&x);
 }
 
 static const struct bit_verb_object objects[] = {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ctl/cli/failure.h"
@@ -15,6 +14,7 @@
 #include "ctl/show/show.h"
 #include "ctl/tokenize/dataset.h"
 #include "ctl/tokenize/tokenize.h"
+#include "ctl/verbs/tokenize_progress.h"
 #include "ctl/verbs/tokenize_requests.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
@@ -49,9 +49,6 @@ static const struct bit_option options[] = {
     {0},
 };
 
-#define FAULTS_SHOWN 20 /* lines; the rest are counted */
-#define PLACE_CHARS  (BIT_PATH_MAX + 32)
-
 struct tokenize {
     struct bit_cli *cli;
     const char *tokenizer, *output, *end_of_text;
@@ -60,13 +57,6 @@ struct tokenize {
     bool keep_space, strict, force, requests;
     uint64_t context;           /* --context; 0: any */
     const char *documents_only; /* the last option given that is for documents only */
-    /* while it runs */
-    uint64_t input_bytes; /* of all files */
-    bool live;            /* a progress line is drawn */
-    bool drawn;
-    struct timespec begin, last;
-    double part_before; /* share of the input that earlier calls did; < 0 while it is not known */
-    uint64_t faults_shown;
 };
 
 static volatile sig_atomic_t stop_signal; /* the signal that came; 0: none */
@@ -164,91 +154,7 @@ static int find_end_of_text(const struct tokenize *t, const struct bit_tokenizer
     return 0;
 }
 
-/* ---- progress */
-
-static double seconds_since(const struct timespec *then, struct timespec *now)
-{
-    clock_gettime(CLOCK_MONOTONIC, now);
-    return (double)(now->tv_sec - then->tv_sec) + (double)(now->tv_nsec - then->tv_nsec) * 1e-9;
-}
-
-static void clear_line(struct tokenize *t)
-{
-    if (t->drawn)
-        bit_show(stderr, "\r\033[K");
-    t->drawn = false;
-}
-
-static void on_progress(void *arg, const struct bit_tokenize_summary *sum)
-{
-    struct tokenize *t = arg;
-    char bar[32], tokens[BIT_TEXT], rate[BIT_TEXT], left[BIT_TEXT];
-    struct timespec now;
-
-    if (!t->live || seconds_since(&t->last, &now) < 0.2)
-        return;
-    t->last = now;
-    double spent = seconds_since(&t->begin, &now), part = 0;
-    if (t->input_bytes > 0)
-        part = BIT_MIN((double)sum->input_bytes / (double)t->input_bytes, 1.0);
-    if (t->part_before < 0)
-        t->part_before = sum->tokens_before > 0 ? part : 0;
-    bit_show(stderr, "\r\033[K%s %3.0f%%  %s tokens  %s/s  %s left",
-             bit_text_progress((uint64_t)(part * 1000), 1000, 24, bar), part * 100,
-             bit_text_count((double)sum->tokens, tokens),
-             bit_text_count((double)(sum->tokens - sum->tokens_before) / spent, rate),
-             part - t->part_before > 0.005 ? bit_text_duration(spent * (1 - part) / (part - t->part_before), left)
-                                           : "?");
-    fflush(stderr);
-    t->drawn = true;
-}
-
-static void on_fault(void *arg, const struct bit_tokenize_fault *f)
-{
-    struct tokenize *t = arg;
-
-    if (t->faults_shown++ >= FAULTS_SHOWN)
-        return;
-    clear_line(t);
-    bit_show(stderr, "bitctl: %s:%" PRIu64 ":%" PRIu64 ": %s; skipped\n", f->path, f->line, f->column,
-             bit_document_fault_text(f->fault));
-}
-
-/* "a.json.gz, line 17" */
-static const char *place(const struct bit_tokenize_kept *kept, char *out, size_t room)
-{
-    if (kept->path == NULL)
-        snprintf(out, room, "the end");
-    else
-        snprintf(out, room, "%s, line %" PRIu64, kept->path, kept->line);
-    return out;
-}
-
-static void on_resume(void *arg, const struct bit_tokenize_kept *kept)
-{
-    const struct tokenize *t = arg;
-    char tokens[BIT_TEXT], where[PLACE_CHARS];
-
-    if (!t->cli->quiet && kept->path != NULL)
-        bit_show(stderr, "bitctl: %zu file%s with %s tokens finished; going on at %s\n", kept->files,
-                 bit_format_s(kept->files), bit_text_count((double)kept->tokens, tokens),
-                 place(kept, where, sizeof where));
-}
-
-static void on_broken(void *arg, const struct bit_tokenize_kept *kept)
-{
-    struct tokenize *t = arg;
-    char tokens[BIT_TEXT], where[PLACE_CHARS];
-
-    clear_line(t);
-    if (kept->files > 0)
-        bit_show(
-            stderr,
-            "bitctl: %zu finished file%s with %s tokens kept in %s; the same command goes on at %s, --force begins "
-            "anew\n",
-            kept->files, bit_format_s(kept->files), bit_text_count((double)kept->tokens, tokens), t->output,
-            place(kept, where, sizeof where));
-}
+/* ---- signals */
 
 /* The first signal asks to stop between two blocks, the second ends the process. */
 static void on_signal(int number)
@@ -367,7 +273,7 @@ static int failed(const struct tokenize *t, int err)
     return code;
 }
 
-static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const struct bit_tokenizer *tokenizer)
+static int tokenize(const struct tokenize *t, const struct bit_inputs *inputs, const struct bit_tokenizer *tokenizer)
 {
     struct bit_tokenize_options o = {
         .tokenizer = tokenizer,
@@ -378,30 +284,19 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
         .keep_space = t->keep_space,
         .force = t->force,
         .stop = &stop_signal,
-        .on_resume = on_resume,
-        .on_fault = on_fault,
-        .on_progress = on_progress,
-        .on_broken = on_broken,
-        .arg = t,
     };
+    struct bit_tokenize_progress progress = {.cli = t->cli, .input_bytes = bit_inputs_bytes(inputs)};
     struct bit_tokenize_summary sum;
-    struct timespec now;
     int err = find_end_of_text(t, tokenizer, &o.end_of_text);
 
     if (err < 0)
         return bit_failure_print(t->cli, err);
-    t->input_bytes = bit_inputs_bytes(inputs);
     catch_signals();
-    t->live = bit_terminal(stderr) && !t->cli->json && !t->cli->quiet;
-    clock_gettime(CLOCK_MONOTONIC, &t->begin);
+    bit_tokenize_progress_begin(&progress, &o);
     err = bit_tokenize(inputs, &o, &sum);
-    clear_line(t);
-    if (t->faults_shown > FAULTS_SHOWN)
-        bit_show(stderr, "bitctl: %" PRIu64 " more line%s skipped\n", t->faults_shown - FAULTS_SHOWN,
-                 t->faults_shown - FAULTS_SHOWN == 1 ? " was" : "s were");
+    const double seconds = bit_tokenize_progress_end(&progress);
     if (err < 0)
         return failed(t, err);
-    double seconds = seconds_since(&t->begin, &now);
     if (t->cli->json)
         print_json(t, tokenizer, &sum, seconds);
     else
@@ -411,7 +306,7 @@ static int tokenize(struct tokenize *t, const struct bit_inputs *inputs, const s
 
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
-    struct tokenize t = {.cli = cli, .threads = cores(), .file_tokens = BIT_DATASET_FILE_TOKENS_MAX, .part_before = -1};
+    struct tokenize t = {.cli = cli, .threads = cores(), .file_tokens = BIT_DATASET_FILE_TOKENS_MAX};
     struct bit_options o = {&bit_cmd_tokenize, cli, take_option, &t, .most = BIT_WORDS_MANY};
     struct bit_tokenizer *tokenizer = NULL;
     struct bit_inputs inputs = {0};
