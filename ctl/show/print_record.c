@@ -183,18 +183,33 @@ static void changed(FILE *f, const Bit__RunChanged *c)
     bit_show(f, " from step %" PRIu64 " on, by uid %u", c->after_step + 1, c->uid);
 }
 
+static void submitted(FILE *f, const Bit__RunSubmitted *s)
+{
+    bit_show(f, "submitted as %s by uid %u%s", s->run, s->uid, s->paused ? ", paused" : "");
+    if (s->fork)
+        bit_show(f, ", a fork of %s after step %" PRIu64, s->fork->run, s->fork->step);
+    if (s->has_priority)
+        bit_show(f, ", priority %d", s->priority);
+    for (size_t i = 0; i < s->n_after; i++)
+        bit_show(f, "%s%s", i == 0 ? ", to begin after " : ", ", s->after[i]);
+}
+
+static void switch_planned(FILE *f, const Bit__SwitchPlanned *p)
+{
+    if (p->cancelled)
+        bit_show(f, "the switch is cancelled");
+    else
+        bit_show(f, "the switch is planned after step %" PRIu64 ", optimizer %s", p->at_step,
+                 p->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET ? "reset" : "kept");
+    if (p->has_uid)
+        bit_show(f, ", by uid %u", p->uid);
+}
+
 void bit_print_record_text(FILE *f, const Bit__JournalRecord *r)
 {
     switch (r->what_case) {
     case BIT__JOURNAL_RECORD__WHAT_SUBMITTED:
-        bit_show(f, "submitted as %s by uid %u%s", r->submitted->run, r->submitted->uid,
-                 r->submitted->paused ? ", paused" : "");
-        if (r->submitted->fork)
-            bit_show(f, ", a fork of %s after step %" PRIu64, r->submitted->fork->run, r->submitted->fork->step);
-        if (r->submitted->has_priority)
-            bit_show(f, ", priority %d", r->submitted->priority);
-        for (size_t i = 0; i < r->submitted->n_after; i++)
-            bit_show(f, "%s%s", i == 0 ? ", to begin after " : ", ", r->submitted->after[i]);
+        submitted(f, r->submitted);
         break;
     case BIT__JOURNAL_RECORD__WHAT_STATE:
         bit_show_state(f, r->state->state, r->state->reason);
@@ -209,13 +224,7 @@ void bit_print_record_text(FILE *f, const Bit__JournalRecord *r)
         step(f, r->step);
         break;
     case BIT__JOURNAL_RECORD__WHAT_SWITCH_PLANNED:
-        if (r->switch_planned->cancelled)
-            bit_show(f, "the switch is cancelled");
-        else
-            bit_show(f, "the switch is planned after step %" PRIu64 ", optimizer %s", r->switch_planned->at_step,
-                     r->switch_planned->optimizer == BIT__OPTIMIZER_AT_SWITCH__RESET ? "reset" : "kept");
-        if (r->switch_planned->has_uid)
-            bit_show(f, ", by uid %u", r->switch_planned->uid);
+        switch_planned(f, r->switch_planned);
         break;
     case BIT__JOURNAL_RECORD__WHAT_SWITCHED:
         switched(f, r->switched);

@@ -141,18 +141,17 @@ static void print_scoring(FILE *f, const Bit__TaskProgress *p)
     bit_show(f, "\n");
 }
 
-static void print_where(FILE *f, const Bit__RunStatus *s)
+/* A line of the page, if there is such a text. */
+static void print_text(FILE *f, const char *name, const char *text)
 {
-    char text[BIT_TEXT];
+    if (text == NULL || *text == '\0')
+        return;
+    field(f, name);
+    bit_show(f, "%s\n", text);
+}
 
-    if (s->slurm) {
-        field(f, "slurm");
-        bit_show(f, "job %" PRIu64 " is %s: %s\n", s->slurm->job, s->slurm->state, s->slurm->reason);
-    }
-    if (s->nodes) {
-        field(f, "nodes");
-        bit_show(f, "%s\n", s->nodes);
-    }
+static void print_checkpoints(FILE *f, const Bit__RunStatus *s)
+{
     if (s->has_checkpoint_step) {
         field(f, "checkpoint");
         bit_show(f, "after step %" PRIu64 "\n", s->checkpoint_step);
@@ -161,6 +160,10 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "set aside");
         bit_show(f, "%s: %s\n", s->set_aside->name, s->set_aside->text);
     }
+}
+
+static void print_evaluated(FILE *f, const Bit__RunStatus *s)
+{
     if (s->n_held_out > 0) {
         field(f, "held out");
         bit_print_evaluations(f, s->held_out, s->n_held_out, FIELD + 1);
@@ -173,6 +176,11 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         bit_text_after(s->task[s->n_task - 1]->after_step, after);
         bit_show(f, "%zu evaluated%s%s: bitctl tasks %s\n", s->n_task, *after ? ", the last" : "", after, s->run);
     }
+}
+
+/* How steps that were done again compare with the journal. */
+static void print_verified(FILE *f, const Bit__RunStatus *s)
+{
     if (s->verified && !s->verified->equal) {
         field(f, "resume");
         bit_show(f, "%s%s\n", s->verified->field ? "differs: " : "", s->verified->text ? s->verified->text : "");
@@ -180,37 +188,58 @@ static void print_where(FILE *f, const Bit__RunStatus *s)
         field(f, "resume");
         bit_show(f, "verified bit for bit to step %" PRIu64 "\n", s->verified_step);
     }
-    print_fork(f, s->fork);
-    print_changes(f, s);
-    if (s->n_anomaly > 0) {
-        field(f, "anomalies");
-        bit_show(f, "%" PRIu64 ", the last at step %" PRIu64 ": %s\n", s->anomalies, s->anomaly[s->n_anomaly - 1]->step,
-                 s->anomaly[s->n_anomaly - 1]->what->text);
-    }
-    if (s->backend && *s->backend) {
-        field(f, "workers");
-        bit_show(f, "%s", s->backend);
-        if (s->restarts)
-            bit_show(f, ", %u restart%s", s->restarts, bit_format_s(s->restarts));
-        fputc('\n', f);
-    }
-    if (s->has_created_ns && s->created_ns > 0) { /* 0: its journal is damaged */
-        field(f, "submitted");
-        bit_show(f, "%s\n", bit_text_time(s->created_ns, text));
-    }
+}
+
+static void print_anomalies(FILE *f, const Bit__RunStatus *s)
+{
+    if (s->n_anomaly == 0)
+        return;
+    const Bit__SeenAnomaly *last = s->anomaly[s->n_anomaly - 1];
+    field(f, "anomalies");
+    bit_show(f, "%" PRIu64 ", the last at step %" PRIu64 ": %s\n", s->anomalies, last->step, last->what->text);
+}
+
+static void print_workers(FILE *f, const Bit__RunStatus *s)
+{
+    if (s->backend == NULL || *s->backend == '\0')
+        return;
+    field(f, "workers");
+    bit_show(f, "%s", s->backend);
+    if (s->restarts)
+        bit_show(f, ", %u restart%s", s->restarts, bit_format_s(s->restarts));
+    fputc('\n', f);
+}
+
+static void print_tags(FILE *f, const Bit__RunStatus *s)
+{
     for (size_t i = 0; i < s->n_tag; i++) {
         if (i == 0)
             field(f, "tags");
         bit_show(f, "%s%s", s->tag[i], i + 1 < s->n_tag ? ", " : "\n");
     }
-    if (s->note) {
-        field(f, "note");
-        bit_show(f, "%s\n", s->note);
+}
+
+static void print_where(FILE *f, const Bit__RunStatus *s)
+{
+    char text[BIT_TEXT];
+
+    if (s->slurm) {
+        field(f, "slurm");
+        bit_show(f, "job %" PRIu64 " is %s: %s\n", s->slurm->job, s->slurm->state, s->slurm->reason);
     }
-    if (s->directory && *s->directory) {
-        field(f, "folder");
-        bit_show(f, "%s\n", s->directory);
-    }
+    print_text(f, "nodes", s->nodes);
+    print_checkpoints(f, s);
+    print_evaluated(f, s);
+    print_verified(f, s);
+    print_fork(f, s->fork);
+    print_changes(f, s);
+    print_anomalies(f, s);
+    print_workers(f, s);
+    if (s->has_created_ns && s->created_ns > 0) /* 0: its journal is damaged */
+        print_text(f, "submitted", bit_text_time(s->created_ns, text));
+    print_tags(f, s);
+    print_text(f, "note", s->note);
+    print_text(f, "folder", s->directory);
     if (s->has_weights_digest) {
         field(f, "weights");
         bit_show(f, "digest %016" PRIx64 "\n", s->weights_digest);

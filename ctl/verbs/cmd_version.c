@@ -25,27 +25,43 @@ static void print_json(Bit__VersionReply *daemon)
     bit_print_json(&m);
 }
 
+static void print_daemon(const Bit__VersionReply *d)
+{
+    char rss[BIT_TEXT];
+
+    bit_show(stdout, "bitd   %s (%s), protocol %u, pid %u, %s resident, state in %s\n", d->version, d->commit,
+             d->protocol, d->pid, bit_text_bytes((double)d->rss_bytes, rss), d->state_dir);
+    for (size_t i = 0; i < d->n_socket; i++)
+        bit_show(stdout, "       %s %s\n", i == 0 ? "listens on" : "       and", d->socket[i]);
+    for (size_t i = 0; i < d->n_product; i++)
+        bit_show(stdout, "       knows the fastest algorithms of %u matrix products on %s (%u not the first)\n",
+                 d->product[i]->products, d->product[i]->card, d->product[i]->not_first);
+}
+
+/* bitctl's own version is printed without a daemon, too. */
+static int print_alone(const struct bit_cli *cli)
+{
+    if (cli->json)
+        print_json(NULL);
+    else
+        bit_show(stdout, "bitd   does not answer: %s\n", bit_fail_text());
+    return BIT_EXIT_UNAVAILABLE;
+}
+
 static int run(struct bit_cli *cli, int argc, char **argv)
 {
     struct bit_options o = {&bit_cmd_version, cli, .most = 0};
     Bit__VersionRequest ask = BIT__VERSION_REQUEST__INIT;
     Bit__VersionReply *reply = NULL;
     struct bit_connection client;
-    char rss[BIT_TEXT];
-
     int code = bit_options_parse(&o, argc, argv);
+
     if (code >= 0)
         return code;
     if (!cli->json)
         bit_show(stdout, "bitctl %s (%s), protocol %d\n", BIT_VERSION, BIT_COMMIT, BIT_PROTOCOL_VERSION);
-    /* bitctl's own version is printed without a daemon, too. */
-    if (bit_connection_open(&client, cli->socket) < 0) {
-        if (cli->json)
-            print_json(NULL);
-        else
-            bit_show(stdout, "bitd   does not answer: %s\n", bit_fail_text());
-        return BIT_EXIT_UNAVAILABLE;
-    }
+    if (bit_connection_open(&client, cli->socket) < 0)
+        return print_alone(cli);
     bit_connection_close(&client);
     code = bit_connection_ask(cli, BIT_MSG_VERSION_REQUEST, &ask, BIT_MSG_VERSION_REPLY, &reply);
     if (code)
@@ -53,14 +69,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
     if (cli->json)
         print_json(reply);
     else
-        bit_show(stdout, "bitd   %s (%s), protocol %u, pid %u, %s resident, state in %s\n", reply->version,
-                 reply->commit, reply->protocol, reply->pid, bit_text_bytes((double)reply->rss_bytes, rss),
-                 reply->state_dir);
-    for (size_t i = 0; i < reply->n_socket && !cli->json; i++)
-        bit_show(stdout, "       %s %s\n", i == 0 ? "listens on" : "       and", reply->socket[i]);
-    for (size_t i = 0; i < reply->n_product && !cli->json; i++)
-        bit_show(stdout, "       knows the fastest algorithms of %u matrix products on %s (%u not the first)\n",
-                 reply->product[i]->products, reply->product[i]->card, reply->product[i]->not_first);
+        print_daemon(reply);
     bit_msg_free(reply);
     return 0;
 }
