@@ -223,7 +223,24 @@ def a_removal_that_is_sent_again_is_that_of_its_run():
         assert [d.status(run)["name"] for run in ended] == ["a"], ended
 
 
+def a_removal_of_a_sweep_that_is_sent_again_has_its_answer():
+    with fixture.Daemon("slots = 2\n") as d:
+        for more in ((), ("--json",)):
+            d.ctl("sweep", d.spec(name="s", steps=6, at_step=5, every=0), "--seeds", "2", "--wait", check=True)
+            sweep, = d.ctl("ps", "--sweeps", "-a", "-q", check=True)[1].split()
+            runs = d.ctl("ps", "-a", "-q", check=True)[1].split()
+            out = lost(d, between.SWEEP_CHANGE_REQUEST, lambda: None, "rm", "s", *more).splitlines()
+            assert len(runs) == 2 and len(out) >= 3, (runs, out)
+            if more:
+                m = json.loads(out[-1])
+                assert (m["sweep"], m["name"], m["state"], len(m["branch"])) == (sweep, "s", "completed", 2), m
+            else:
+                assert out[-1] == f"{sweep}: removed" or out[-2] == f"{sweep}: removed", out
+            assert d.ctl("ps", "--sweeps", "-a", "-q", check=True)[1] == ""
+
+
 fixture.main([the_newest_checkpoint_was_replaced, a_step_that_was_named_is_not_replaced, it_gives_up_when_each_is_replaced,
               each_run_of_several_is_found_once, wait_finds_its_runs_when_it_begins, all_steps_are_of_one_run, top_keeps_to_its_run,
               what_follows_a_run_keeps_to_it_after_a_restart, a_change_that_is_sent_again_is_that_of_its_run,
-              a_request_about_a_checkpoint_that_is_sent_again_is_that_of_its_run, a_removal_that_is_sent_again_is_that_of_its_run])
+              a_request_about_a_checkpoint_that_is_sent_again_is_that_of_its_run, a_removal_that_is_sent_again_is_that_of_its_run,
+              a_removal_of_a_sweep_that_is_sent_again_has_its_answer])

@@ -9,6 +9,7 @@
 #include "daemon/client/sweep/sweep.h"
 #include "daemon/client/sweep/sweep_names.h"
 #include "daemon/client/sweep/sweep_reply.h"
+#include "daemon/store/retention/removal.h"
 #include "daemon/store/runs/runs.h"
 #include "daemon/store/sweeps/sweep_life.h"
 #include "proto/check.h"
@@ -184,12 +185,12 @@ static int check(const struct bit_sweep *s, const struct bit_runs *runs, const B
 }
 
 /* Makes the reply before the sweep is removed. */
-static void remove_it(struct bit_client *c, struct bit_sweep *s)
+static void remove_it(struct bit_client *c, struct bit_sweep *s, const char *request_id)
 {
     struct bit_sweep_reply reply;
     int err = bit_sweep_reply_make(s, c->all->runs, true, &reply);
 
-    if (err == 0 && (err = bit_sweeps_unlink(s)) == 0)
+    if (err == 0 && (err = bit_sweeps_unlink(s, request_id, &reply.m)) == 0)
         bit_client_send(c, BIT_MSG_SWEEP_REPLY, &reply.m);
     if (err < 0)
         bit_client_refuse(c, err, "%s", bit_fail_text());
@@ -200,8 +201,22 @@ static void remove_it(struct bit_client *c, struct bit_sweep *s)
         bit_sweeps_drop(c->all->sweeps, s);
 }
 
+/* Whether the request removed its sweep before, and got its answer now. */
+static bool answer_removed(struct bit_client *c, const Bit__SweepChangeRequest *m)
+{
+    Bit__SweepReply *answer = bit_sweeps_find_removed(c->all->sweeps, m->sweep, m->request_id);
+
+    if (answer == NULL)
+        return false;
+    bit_client_send(c, BIT_MSG_SWEEP_REPLY, answer);
+    bit_client_end(c);
+    bit_msg_free(answer);
+    return true;
+}
+
 void bit_sweep_change(struct bit_client *c, const Bit__SweepChangeRequest *m)
 {
+    const bool removes = m->change == BIT__SWEEP_CHANGE__SWEEP_REMOVE;
     struct bit_sweep *s = NULL;
 
     if (m->request_id[0] == '\0' || strlen(m->request_id) > BIT_REQUEST_ID_MAX - BIT_RUN_ID_MAX) {
@@ -209,6 +224,12 @@ void bit_sweep_change(struct bit_client *c, const Bit__SweepChangeRequest *m)
                           BIT_REQUEST_ID_MAX - BIT_RUN_ID_MAX);
         return;
     }
+    if (removes && !bit_removal_may_ask(m->request_id)) {
+        bit_client_refuse(c, BIT_EMESSAGE, "the id of a request to remove has letters, digits, '-' and '_'");
+        return;
+    }
+    if (removes && answer_removed(c, m))
+        return;
     if ((s = bit_sweep_names_asked(c, m->sweep, true)) == NULL)
         return;
     if (find_applied(s, m->request_id) != NULL) {
@@ -216,8 +237,8 @@ void bit_sweep_change(struct bit_client *c, const Bit__SweepChangeRequest *m)
         return;
     }
     int err = check(s, c->all->runs, m);
-    if (err == 0 && m->change == BIT__SWEEP_CHANGE__SWEEP_REMOVE) {
-        remove_it(c, s);
+    if (err == 0 && removes) {
+        remove_it(c, s, m->request_id);
         return;
     }
     if (err == 0)

@@ -83,6 +83,26 @@ int bit_sweep_state_write(const struct bit_sweep *s)
     return err == 0 ? write_message(s->dir, "sweep.pb", &s->plan->base) : err;
 }
 
+static const char *answer_name(const char *request_id, char out[BIT_REQUEST_ID_MAX + 16])
+{
+    snprintf(out, BIT_REQUEST_ID_MAX + 16, "removed.%s", request_id);
+    return out;
+}
+
+int bit_sweep_state_write_answer(const struct bit_sweep *s, const char *request_id, const Bit__SweepReply *answer)
+{
+    char name[BIT_REQUEST_ID_MAX + 16];
+
+    return write_message(s->dir, answer_name(request_id, name), &answer->base);
+}
+
+int bit_sweep_state_read_answer(const char *dir, const char *request_id, Bit__SweepReply **out)
+{
+    char name[BIT_REQUEST_ID_MAX + 16];
+
+    return read_message(dir, answer_name(request_id, name), &bit__sweep_reply__descriptor, out);
+}
+
 static int check_read(const struct bit_sweep *s)
 {
     const size_t count = s->plan->n_branch;

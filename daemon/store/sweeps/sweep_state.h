@@ -1,7 +1,8 @@
 /*
  * One sweep: its plan, its progress, and its runs. STATE/sweeps/sN holds sweep.pb, which is written once, and state.pb,
  * which is replaced as a whole before a change is reported. A run's first journal record names its branch, so that a
- * bitd that was killed before writing a run to state.pb does not make it twice.
+ * bitd that was killed before writing a run to state.pb does not make it twice. Of a removed sweep, the folder holds
+ * removed.REQUEST: the answer to the request that removed it, for a client that asks again because bitd was killed.
  */
 #ifndef BIT_DAEMON_SWEEP_STATE_H
 #define BIT_DAEMON_SWEEP_STATE_H
@@ -38,6 +39,10 @@ int bit_sweep_state_write(const struct bit_sweep *s);
 int bit_sweep_state_read(const char *dir, uint64_t number, struct bit_sweep **out);
 /** Replace state.pb. Errors: -errno. */
 int bit_sweep_state_keep(const struct bit_sweep *s);
+/** Write the answer to the request that removes the sweep; its id may be part of a file's name. Errors: -errno. */
+int bit_sweep_state_write_answer(const struct bit_sweep *s, const char *request_id, const Bit__SweepReply *answer);
+/** Read it from the folder of a sweep that was removed; *out is the caller's. Errors: -ENOENT, BIT_ECORRUPT, -errno. */
+int bit_sweep_state_read_answer(const char *dir, const char *request_id, Bit__SweepReply **out);
 /** Add an event, written to state.pb by the next bit_sweep_state_keep, and log it now. branch: an index, or -1. */
 void bit_sweep_state_tell(struct bit_sweep *s, int branch, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -173,12 +173,15 @@ int bit_sweeps_add(struct bit_sweeps *sweeps, struct bit_sweep *s, int (*keep)(v
     return 0;
 }
 
-/* The folder stays, empty, so that its number is not given again. */
-int bit_sweeps_unlink(const struct bit_sweep *s)
+/* The folder stays, so that its number is not given again. */
+int bit_sweeps_unlink(const struct bit_sweep *s, const char *request_id, const Bit__SweepReply *answer)
 {
     static const char *const others[] = {"state.pb", "data.pb", "init.pb"};
     char path[BIT_CONFIG_PATH_MAX + 64];
+    int err = bit_sweep_state_write_answer(s, request_id, answer);
 
+    if (err < 0)
+        return err;
     snprintf(path, sizeof path, "%s/sweep.pb", s->dir);
     if (unlink(path) < 0)
         return bit_fail(-errno, "%s: %s", path, strerror(errno));
@@ -187,6 +190,17 @@ int bit_sweeps_unlink(const struct bit_sweep *s)
         unlink(path);
     }
     return bit_dir_sync(s->dir);
+}
+
+Bit__SweepReply *bit_sweeps_find_removed(const struct bit_sweeps *sweeps, const char *id, const char *request_id)
+{
+    char dir[BIT_CONFIG_PATH_MAX + 32 + BIT_RUN_ID_MAX];
+    Bit__SweepReply *answer = NULL;
+
+    if (number_of(id) == 0 || bit_sweeps_find(sweeps, id) != NULL)
+        return NULL;
+    snprintf(dir, sizeof dir, "%s/sweeps/%s", sweeps->env->config->state, id);
+    return bit_sweep_state_read_answer(dir, request_id, &answer) == 0 ? answer : NULL;
 }
 
 void bit_sweeps_drop(struct bit_sweeps *sweeps, struct bit_sweep *s)

@@ -39,8 +39,10 @@ void bit_sweeps_finish(struct bit_sweeps *sweeps);
  * Errors      -errno; there is no sweep then
  */
 int bit_sweeps_add(struct bit_sweeps *sweeps, struct bit_sweep *s, int (*keep)(void *arg, const char *dir), void *arg);
-/** Remove its files; its runs stay. Errors: -errno. */
-int bit_sweeps_unlink(const struct bit_sweep *s);
+/** Remove its files; its runs stay, and so does the answer to the request that asks for it. Errors: -errno. */
+int bit_sweeps_unlink(const struct bit_sweep *s, const char *request_id, const Bit__SweepReply *answer);
+/** That answer, if this request removed the sweep of this id, in this bitd or an earlier one; the caller's. Or NULL. */
+Bit__SweepReply *bit_sweeps_find_removed(const struct bit_sweeps *sweeps, const char *id, const char *request_id);
 /** Remove it from the table, and free it. */
 void bit_sweeps_drop(struct bit_sweeps *sweeps, struct bit_sweep *s);
 /** The sweep of this id, or NULL. */
