@@ -253,7 +253,7 @@ def a_part_of_the_page():
 def ps_is_as_complete_as_status():
     with fixture.Daemon() as d:
         run = d.submit(d.spec(name="first", steps=40, at_step=20), "--set", "guard.spike=WARN", "--set", "guard.loss_sigmas=0.01",
-                       "--set", "guard.window=16", "--set", "guard.settle_steps=0")
+                       "--set", "guard.norm_sigmas=0.01", "--set", "guard.window=16", "--set", "guard.settle_steps=0")
         d.finish(run)
         listed = json.loads(d.ctl("ps", "--all", "--json", check=True)[1])
         status = d.status(run)
