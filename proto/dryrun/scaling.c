@@ -265,20 +265,27 @@ static void add_rooted_weights(struct model *m)
     }
 }
 
-/* The calls for all spans are launched at once; at worst those of one channel take turns. The gap's follows. */
+/* One all-reduce of the sums of all blocks. */
 static void add_norm(struct model *m)
 {
-    const struct parts *p = &m->parts;
     const double bytes = ceil((double)m->load->parameters / BLOCK) * 8;
-    const bool rooted = m->way == BIT_SCALING_ROOTED, gap = p->gap > 0;
-    const double shared_calls = group_size(m->load) > 1 ? spans_of(p) + gap : 0;
-    struct bit_scaling_cost *cost = add(m, "gradient norm", rooted ? m->load->ranks : shared_calls, bytes);
+    struct bit_scaling_cost *cost = add(m, "gradient norm", group_size(m->load) > 1, bytes);
 
     for (int k = 0; k < 2; k++) {
-        const struct ring all = ring_of_all(m->load, k), group = ring_of_group(m->load, k);
-        const double turns = (k == 0 ? fmin(spans_of(p), 1) : ceil(spans_of(p) / CHANNELS)) + gap;
-        const double shared_s = around_s(&group, bytes) + fmax(turns - 1, 0) * around_s(&group, 0);
-        cost->ms[k] = cost->exposed_ms[k] = 1e3 * (rooted ? chains_s(&all, bytes, m->load->ranks, k) : shared_s);
+        const struct ring r = ring_of_group(m->load, k);
+        cost->ms[k] = cost->exposed_ms[k] = 1e3 * tree_s(&r, bytes);
+    }
+}
+
+/* A broadcast from each rank. */
+static void add_rooted_norm(struct model *m)
+{
+    const double bytes = ceil((double)m->load->parameters / BLOCK) * 8;
+    struct bit_scaling_cost *cost = add(m, "gradient norm", m->load->ranks, bytes);
+
+    for (int k = 0; k < 2; k++) {
+        const struct ring r = ring_of_all(m->load, k);
+        cost->ms[k] = cost->exposed_ms[k] = 1e3 * chains_s(&r, bytes, m->load->ranks, k);
     }
 }
 
@@ -325,7 +332,7 @@ static void add_all(struct model *m)
 
     (rooted ? add_rooted_gradients : add_gradients)(m);
     (rooted ? add_rooted_weights : add_weights)(m);
-    add_norm(m);
+    (rooted ? add_rooted_norm : add_norm)(m);
     if (m->load->ternary && m->load->medians)
         (rooted ? add_rooted_medians : add_medians)(m);
     else if (m->load->ternary && !rooted)

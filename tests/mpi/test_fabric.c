@@ -107,6 +107,12 @@ static void download(struct fixture *f, void *to, void *memory, size_t bytes)
 
 /* ---- gathers */
 
+static void gather(struct fixture *f, const struct bit_gathered *what)
+{
+    bit_fabric_gather_begin(&f->fabric, what, 1);
+    bit_fabric_gather_end(&f->fabric);
+}
+
 /* Gathers elements [from, to) of the layout, in a vector of uint16_t that starts at the layout's block `first`. */
 static void check_gather(struct fixture *f, int64_t from, int64_t to)
 {
@@ -125,7 +131,7 @@ static void check_gather(struct fixture *f, int64_t from, int64_t to)
         .from = (size_t)(from - first * BLOCK) * sizeof(uint16_t),
         .to = (size_t)(to - first * BLOCK) * sizeof(uint16_t),
     };
-    bit_fabric_gather(&f->fabric, &what);
+    gather(f, &what);
     download(f, vector, memory, bytes);
     for (int64_t i = 0; i < f->elements; i++) {
         const bool known = (i >= from && i < to) || f->owner[i / BLOCK] == f->place;
@@ -164,7 +170,7 @@ TEST(a_table_with_an_entry_a_block_is_gathered)
             table[b] = f.owner[b] == f.place ? (double)b + 0.5 : -1;
         void *memory = upload(&f, table, bytes);
         const struct bit_gathered what = {.memory = memory, .block_bytes = sizeof *table, .to = bytes};
-        bit_fabric_gather(&f.fabric, &what);
+        gather(&f, &what);
         download(&f, table, memory, bytes);
         for (int64_t b = 0; b < f.layout.blocks; b++)
             if (table[b] != (double)b + 0.5)

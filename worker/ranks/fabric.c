@@ -158,19 +158,6 @@ static uint8_t *find_span(const struct bit_fabric *fabric, const struct bit_gath
     return (uint8_t *)what->memory + begin;
 }
 
-static void gather_spans(struct bit_fabric *fabric, const struct bit_gathered *what)
-{
-    if (fabric->nccl != NULL)
-        between_gpus->group_begin(fabric->nccl);
-    for (int s = 0; s < fabric->layout->span_count; s++) {
-        uint8_t *span = find_span(fabric, what, s);
-        if (span != NULL)
-            all_gather(fabric, span, fabric->layout->spans[s].each * (int64_t)what->block_bytes);
-    }
-    if (fabric->nccl != NULL)
-        between_gpus->group_end(fabric->nccl);
-}
-
 static void gather_gaps(struct bit_fabric *fabric, const struct bit_gathered *what)
 {
     if (fabric->gaps == NULL)
@@ -184,16 +171,6 @@ static bool nothing_to_gather(const struct bit_fabric *fabric, const struct bit_
 {
     BIT_ASSERT(what->block_bytes <= BIT_LAYOUT_BLOCK * sizeof(float));
     return fabric->group->size == 1 || what->from >= what->to;
-}
-
-void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what)
-{
-    if (nothing_to_gather(fabric, what))
-        return;
-    bit_op_trace_begin(fabric->exec, "gather");
-    gather_spans(fabric, what);
-    gather_gaps(fabric, what);
-    bit_op_trace_end(fabric->exec);
 }
 
 /* ---- gathers beside */
@@ -281,20 +258,24 @@ void bit_fabric_sum_u32(struct bit_fabric *fabric, uint32_t *values, int64_t cou
 {
     if (alone(fabric, count, sizeof *values))
         return;
+    bit_op_trace_begin(fabric->exec, "reduce");
     if (fabric->nccl != NULL)
         between_gpus->sum(fabric->nccl, values, count, BIT_NCCL_U32);
     else
         bit_comm_sum_u32(fabric->group, values, bit_to_int(count));
+    bit_op_trace_end(fabric->exec);
 }
 
 void bit_fabric_sum_f64(struct bit_fabric *fabric, double *values, int64_t count)
 {
     if (alone(fabric, count, sizeof *values))
         return;
+    bit_op_trace_begin(fabric->exec, "reduce");
     if (fabric->nccl != NULL)
         between_gpus->sum(fabric->nccl, values, count, BIT_NCCL_F64);
     else
         bit_comm_sum_f64(fabric->group, values, bit_to_int(count));
+    bit_op_trace_end(fabric->exec);
 }
 
 /* ---- reductions */

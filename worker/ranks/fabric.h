@@ -59,14 +59,13 @@ struct bit_gathered {
     size_t from,
         to; /* the bytes of memory that are gathered; no others are written. In a gap, or at a border of a span */
 };
-/** Gather in place: each rank's part is sent to every rank of its group. Collective. */
-void bit_fabric_gather(struct bit_fabric *fabric, const struct bit_gathered *what);
 
 /**
- * The same for several vectors, whose ranges ascend, concurrently with this rank's computation: gaps have arrived when
- * begin returns, each span when it has been waited for. Other collectives may come in between, and ranks need not wait
- * for the same parts at the same time. The memory must not be touched until it has arrived. One gather at a time. On
- * CUDA spans are sent on their own stream; between processors within MPI's calls.
+ * Gather several vectors in place, whose ranges ascend, concurrently with this rank's computation: each rank's part is
+ * sent to every rank of its group. Gaps have arrived when begin returns, each span when it has been waited for. Other
+ * collectives may come in between, and ranks need not wait for the same parts at the same time. The memory must not be
+ * touched until it has arrived. One gather at a time. On CUDA spans are sent on their own stream; between processors
+ * within MPI's calls.
  * Collective  begin alone
  */
 void bit_fabric_gather_begin(struct bit_fabric *fabric, const struct bit_gathered *what, int count);

@@ -19,8 +19,6 @@ struct bit_nccl {
     cudaEvent_t ready, finished; /* ready: the input of a collective beside; finished: all reductions */
     cudaEvent_t *come;           /* one per span of the layout: it has been gathered; owned */
     int come_count;
-    bool in_group; /* between group_begin and group_end, watched by `grouped`, which is NULL if the watch has no room */
-    struct bit_nccl_operation *grouped;
 };
 
 #define nccl_try(nccl, call) bit_nccl_try((nccl)->communicator.gather, call)
@@ -182,30 +180,10 @@ out:
 
 /* ---- collectives */
 
-static void nccl_group_begin(struct bit_nccl *nccl)
-{
-    must(nccl, nccl_try(nccl, ncclGroupStart()));
-    nccl->grouped = bit_nccl_watch_begin(nccl->watch, nccl->fabric->exec->gpu->stream);
-    nccl->in_group = true;
-}
-
-static void nccl_group_end(struct bit_nccl *nccl)
-{
-    nccl->in_group = false;
-    must(nccl, nccl_try(nccl, ncclGroupEnd()));
-    bit_nccl_watch_end(nccl->watch, nccl->grouped, nccl->fabric->exec->gpu->stream);
-}
-
-/* Between group_begin and group_end all operations are watched as one. */
-static struct bit_nccl_operation *watch_one(struct bit_nccl *nccl, cudaStream_t stream)
-{
-    return nccl->in_group ? NULL : bit_nccl_watch_begin(nccl->watch, stream);
-}
-
 static void nccl_all_gather(struct bit_nccl *nccl, void *vector, size_t each_bytes)
 {
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
-    struct bit_nccl_operation *operation = watch_one(nccl, stream);
+    struct bit_nccl_operation *operation = bit_nccl_watch_begin(nccl->watch, stream);
     const uint8_t *mine = (uint8_t *)vector + (size_t)nccl->fabric->group->rank * each_bytes;
 
     must(nccl, nccl_try(nccl, ncclAllGather(mine, vector, each_bytes, ncclUint8, nccl->communicator.gather, stream)));
@@ -216,7 +194,7 @@ static void nccl_sum(struct bit_nccl *nccl, void *values, int64_t count, enum bi
 {
     static const ncclDataType_t types[] = {[BIT_NCCL_U32] = ncclUint32, [BIT_NCCL_F64] = ncclFloat64};
     cudaStream_t stream = nccl->fabric->exec->gpu->stream;
-    struct bit_nccl_operation *operation = watch_one(nccl, stream);
+    struct bit_nccl_operation *operation = bit_nccl_watch_begin(nccl->watch, stream);
 
     must(nccl, nccl_try(nccl, ncclAllReduce(values, values, (size_t)count, types[type], ncclSum,
                                             nccl->communicator.gather, stream)));
@@ -282,8 +260,6 @@ static void nccl_reduce_wait(struct bit_nccl *nccl)
 const struct bit_nccl_calls bit_nccl_calls = {
     .create = nccl_create,
     .destroy = nccl_destroy,
-    .group_begin = nccl_group_begin,
-    .group_end = nccl_group_end,
     .all_gather = nccl_all_gather,
     .gather_beside = nccl_gather_beside,
     .gather_await = nccl_gather_await,

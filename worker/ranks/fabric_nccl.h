@@ -10,9 +10,6 @@ enum bit_nccl_type { BIT_NCCL_U32, BIT_NCCL_F64 };
 struct bit_nccl_calls {
     int (*create)(struct bit_fabric *fabric, struct bit_nccl **out);
     void (*destroy)(struct bit_nccl *nccl); /* NULL is fine */
-    /* The calls between these are launched at once. */
-    void (*group_begin)(struct bit_nccl *nccl);
-    void (*group_end)(struct bit_nccl *nccl);
     void (*all_gather)(struct bit_nccl *nccl, void *vector, size_t each_bytes);
     /* On the second stream; slots count from 0, below the number of the layout's spans. */
     void (*gather_beside)(struct bit_nccl *nccl, void *vector, size_t each_bytes, int slot);

@@ -21,7 +21,7 @@ struct bit_optim {
     enum bit_dtype moments;     /* BIT_F32; or BIT_BF16, rounded stochastically by `seed` (kernels/adamw.h) */
     uint64_t seed;
     bool trains;               /* otherwise there are no moments */
-    double *block_sums;        /* (shard->blocks); owned */
+    double *block_sums;        /* (shard->blocks): of the gradient's squares; owned */
     double *clip;              /* (2): the gradient's norm, and the factor that clips it; owned */
     struct bit_host_view view; /* the host reads and writes the first three through it */
     struct bit_lane aside;     /* for copying them beside training; they change only after its copies */
