@@ -465,12 +465,13 @@ TEST(heartbeats_come_between_orders)
     const Bit__Heartbeat *beat;
 
     if (peer_open(&p) && peer_begin(&p, 1, NULL) != NULL) {
-        for (int i = 0; i < 2; i++) {
+        do /* on a busy machine it may be ready before it waits for orders */
             beat = peer_next(&p, BIT_MSG_HEARTBEAT);
-            if (beat != NULL) {
-                EXPECT_EQ(beat->step, 0);
-                EXPECT_STREQ(beat->section, "wait");
-            }
+        while (beat != NULL && strcmp(beat->section, "start") == 0);
+        for (int i = 0; i < 2 && beat != NULL; i++) {
+            EXPECT_EQ(beat->step, 0);
+            EXPECT_STREQ(beat->section, "wait");
+            beat = peer_next(&p, BIT_MSG_HEARTBEAT);
         }
     }
     peer_close(&p);
