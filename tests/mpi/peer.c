@@ -17,7 +17,7 @@
 #include "proto/crc32c.h"
 #include "proto/err.h"
 #include "proto/limits.h"
-#include "proto/spec/spec.h"
+#include "tests/spec_of.h"
 #include "tests/test.h"
 
 #define WAIT_MS 300000
@@ -279,20 +279,14 @@ const Bit__WorkerHello *peer_accept(struct peer *p)
 
 static Bit__RunSpec *make_spec(const struct peer *p, uint32_t ranks)
 {
-    struct bit_problems *problems = calloc(1, sizeof *problems);
-    ProtobufCMessage *spec = NULL;
-    int err = bit_text_parse(&bit__run_spec__descriptor, spec_text, sizeof spec_text - 1, &spec, problems);
+    Bit__RunSpec *spec = test_spec_parse(spec_text);
 
-    for (int i = 0; i < PEER_SET_MAX && p->set[i] != NULL && err >= 0; i++)
-        err = bit_spec_set((Bit__RunSpec *)spec, p->set[i], problems);
-    if (err >= 0)
-        err = bit_spec_normalise((Bit__RunSpec *)spec, NULL, problems);
-    if (!EXPECT_EQ(err, 0))
-        fprintf(stderr, "%s: %s\n", problems->item[0].field, problems->item[0].text);
-    free(problems);
-    if (spec != NULL)
-        ((Bit__RunSpec *)spec)->launch->ranks = ranks;
-    return (Bit__RunSpec *)spec;
+    for (int i = 0; i < PEER_SET_MAX && p->set[i] != NULL; i++)
+        EXPECT_EQ(bit_spec_set(spec, p->set[i], &test_problems), 0);
+    if (!EXPECT_EQ(bit_spec_normalise(spec, NULL, &test_problems), 0))
+        fprintf(stderr, "%s: %s\n", test_problems.item[0].field, test_problems.item[0].text);
+    spec->launch->ranks = ranks;
+    return spec;
 }
 
 void peer_welcome(struct peer *p, uint64_t last_step, const char *restore)
