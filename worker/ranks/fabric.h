@@ -2,9 +2,9 @@
  * Collectives over tensors in the backend's memory: MPI between processors, NCCL between GPUs. All other communication
  * between ranks goes through comm.h, with any backend.
  *
- * On CUDA every call enqueues and returns; a failure of any rank ends all of them (bit_comm_abort), as in comm.h. The
- * fabric's own thread watches NCCL for errors, and for operations that take longer than BIT_FABRIC_PATIENCE_S, because
- * NCCL itself waits without a limit.
+ * On CUDA every call enqueues and returns; a failure of any rank ends all of them (bit_comm_abort), as in comm.h. A
+ * thread (nccl_watch.h) watches NCCL for errors, and for operations that take longer than BIT_FABRIC_PATIENCE_S,
+ * because NCCL itself waits without a limit.
  */
 #ifndef BIT_WORKER_FABRIC_H
 #define BIT_WORKER_FABRIC_H
