@@ -238,8 +238,7 @@ static void add_weights(struct model *m)
 {
     const struct parts *p = &m->parts;
     const double each = linear_bytes(m), rest = (double)(m->load->parameters - m->load->linear_parameters);
-    const double calls = group_size(m->load) > 1 ? spans_of(p) + gap_gathers(m) : 0;
-    struct bit_scaling_cost *cost = add(m, weights_name(m), calls,
+    struct bit_scaling_cost *cost = add(m, weights_name(m), spans_of(p) + gap_gathers(m),
                                         each * (double)m->load->linear_parameters + 2 * rest);
 
     for (int k = 0; k < 2; k++) {
@@ -269,7 +268,7 @@ static void add_rooted_weights(struct model *m)
 static void add_norm(struct model *m)
 {
     const double bytes = ceil((double)m->load->parameters / BLOCK) * 8;
-    struct bit_scaling_cost *cost = add(m, "gradient norm", group_size(m->load) > 1, bytes);
+    struct bit_scaling_cost *cost = add(m, "gradient norm", 1, bytes);
 
     for (int k = 0; k < 2; k++) {
         const struct ring r = ring_of_group(m->load, k);
@@ -293,7 +292,7 @@ static void add_rooted_norm(struct model *m)
 static void add_medians(struct model *m)
 {
     const double matrices = m->load->layer_scales * (double)m->load->layers, bytes = matrices * BINS * 4;
-    struct bit_scaling_cost *cost = add(m, "medians", group_size(m->load) > 1 ? 3 : 0, 2 * bytes + 4 * matrices);
+    struct bit_scaling_cost *cost = add(m, "medians", 3, 2 * bytes + 4 * matrices);
 
     for (int k = 0; k < 2; k++) {
         const struct ring r = ring_of_group(m->load, k);
@@ -318,7 +317,7 @@ static void add_rooted_medians(struct model *m)
 static void add_means(struct model *m)
 {
     const double bytes = 8.0 * m->load->layer_scales * m->load->layers;
-    struct bit_scaling_cost *cost = add(m, "means", group_size(m->load) > 1, bytes);
+    struct bit_scaling_cost *cost = add(m, "means", 1, bytes);
 
     for (int k = 0; k < 2; k++) {
         const struct ring r = ring_of_group(m->load, k);
@@ -331,6 +330,8 @@ static void add_all(struct model *m)
     const bool rooted = m->way == BIT_SCALING_ROOTED;
 
     (rooted ? add_rooted_gradients : add_gradients)(m);
+    if (!rooted && group_size(m->load) == 1)
+        return; /* every rank has everything */
     (rooted ? add_rooted_weights : add_weights)(m);
     (rooted ? add_rooted_norm : add_norm)(m);
     if (m->load->ternary && m->load->medians)

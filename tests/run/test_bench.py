@@ -49,17 +49,17 @@ def modelled_calls(folder, ranks, fields):
 
 
 def a_dry_run_models_as_many_collectives():
-    """Without and with a gap, which 3 ranks leave of 8 and 10 blocks, and with a head of its own. Means: medians are counted otherwise on processors."""
+    """Without and with a gap, which 3 ranks leave of 8 and 10 blocks, with a head of its own, and in groups. Means: medians are counted otherwise on processors."""
     shape = ["model.layers=2", "model.width=128", "model.heads=2", "model.mlp_hidden=256", "model.vocab=1024", "model.vocab_padded=1024",
              "model.context=16", "quantizer.weight_measure=MEAN"]
     with tempfile.TemporaryDirectory() as folder:
-        for ranks, tied in ((2, "true"), (3, "true"), (2, "false"), (3, "false")):
-            fields = [*shape, f"model.tied={tied}"]
+        for ranks, tied, group in ((2, "true", 0), (3, "true", 0), (2, "false", 0), (3, "false", 0), (2, "true", 1), (4, "true", 2)):
+            fields = [*shape, f"model.tied={tied}", f"launch.shard_ranks={group}"]
             calls = modelled_calls(folder, ranks, fields)
             for phase in ("16bit", "ternary"):
                 words = [word for field in fields for word in ("--set", field)]
                 did = bench("--ranks", str(ranks), "--phase", phase, *words)["collectives"]
-                assert did == calls[phase], (ranks, tied, phase, did, calls)
+                assert did == calls[phase], (ranks, tied, group, phase, did, calls)
 
 
 def ranks_are_bound_as_bitds_are():

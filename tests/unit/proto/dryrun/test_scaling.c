@@ -126,12 +126,9 @@ TEST(groups_of_one_gather_nothing)
 
     load.shard_ranks = 1;
     bit_scaling_model(&load, BIT_SCALING_SHARED, &s);
+    EXPECT_EQ(s.count, 1u);
     EXPECT_EQ(s.cost[0].calls, 17u);
     EXPECT(s.cost[0].ms[0] > 0);
-    for (size_t i = 1; i < s.count; i++) {
-        EXPECT_EQ(s.cost[i].calls, 0u);
-        EXPECT(s.cost[i].ms[0] == 0 && s.cost[i].ms[1] == 0);
-    }
 }
 
 TEST(more_gpus_are_never_better_and_roots_never_better_than_parts)
