@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,7 +181,7 @@ int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...)
     return BIT_EXIT_USAGE;
 }
 
-bool bit_parse_u64(const char *text, unsigned long long *out)
+bool bit_parse_u64(const char *text, uint64_t *out)
 {
     char *end;
 
@@ -192,6 +193,23 @@ bool bit_parse_u64(const char *text, unsigned long long *out)
         return false;
     *out = v;
     return true;
+}
+
+int bit_options_number(const struct bit_cli_verb *verb, int option, const char *value, uint64_t least, uint64_t most,
+                       uint64_t *out)
+{
+    const char *name = verb->options[option].name;
+    uint64_t n = 0;
+
+    if (bit_parse_u64(value, &n) && n >= least && n <= most) {
+        *out = n;
+        return 0;
+    }
+    if (most < UINT32_MAX || n > most) /* a bound that is far away is named only if it is exceeded */
+        return bit_usage(verb, "--%s takes %" PRIu64 " to %" PRIu64 ", not '%s'", name, least, most, value);
+    if (least > 0)
+        return bit_usage(verb, "--%s takes a number from %" PRIu64 " on, not '%s'", name, least, value);
+    return bit_usage(verb, "--%s takes a number, not '%s'", name, value);
 }
 
 int bit_usage_names(const struct bit_cli_verb *verb, const char *what, const char *word, const char *const *names)

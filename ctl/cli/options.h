@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "ctl/cli/verb.h"
 
@@ -39,7 +40,13 @@ int bit_usage(const struct bit_cli_verb *verb, const char *fmt, ...) __attribute
  * is given.
  */
 int bit_usage_names(const struct bit_cli_verb *verb, const char *what, const char *word, const char *const *names);
+/**
+ * Read the value of an option of the verb, a number from least to most. Returns 0, or the exit code after the mistake
+ * was reported; *out is not written then.
+ */
+int bit_options_number(const struct bit_cli_verb *verb, int option, const char *value, uint64_t least, uint64_t most,
+                       uint64_t *out);
 /** Read an unsigned number. Unless the whole text is one, false, and *out is not written. */
-bool bit_parse_u64(const char *text, unsigned long long *out);
+bool bit_parse_u64(const char *text, uint64_t *out);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "ctl/cli/options.h"
 
-size_t bit_run_step_parse(const char *word, unsigned long long *step)
+size_t bit_run_step_parse(const char *word, uint64_t *step)
 {
     const char *at = strrchr(word, '@');
 
@@ -16,7 +16,7 @@ size_t bit_run_step_parse(const char *word, unsigned long long *step)
 const char *bit_run_step_wrong(const char *word)
 {
     const char *at = strrchr(word, '@');
-    unsigned long long step;
+    uint64_t step;
 
     if (at == NULL || at == word || strchr(word, '/') != NULL || bit_run_step_parse(word, &step) > 0)
         return NULL;

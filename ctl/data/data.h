@@ -11,7 +11,7 @@
 
 struct bit_data_options {
     struct bit_cli *cli;
-    unsigned long long context, vocab, step, rank, document; /* 0: not given, except for rank and document */
+    uint64_t context, vocab, step, rank, document; /* 0: not given, except for rank and document */
     bool has_rank, has_document, text;
     const char *tokenizer;
 };

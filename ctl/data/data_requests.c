@@ -84,7 +84,7 @@ static int info_file(const struct bit_data_options *o, const char *path)
         return err;
     err = bit_request_extent(&f, path, UINT32_MAX, &whole);
     if (err == 0)
-        err = bit_request_extent(&f, path, (uint32_t)BIT_MIN(o->context, (unsigned long long)UINT32_MAX), &cut);
+        err = bit_request_extent(&f, path, (uint32_t)BIT_MIN(o->context, (uint64_t)UINT32_MAX), &cut);
     if (err == 0 && o->cli->json)
         err = info_json(path, &f, &whole, &cut);
     else if (err == 0)
@@ -186,8 +186,8 @@ static int find_document(const struct showing *s, uint32_t *at)
             return 0;
     if (!s->o->has_document)
         return 0;
-    return bit_fail(BIT_EUSAGE, "task '%s' has no document %llu; its %u are from %" PRIu64 " to %" PRIu64, f->task,
-                    s->o->document, f->document_count, f->document[0].number,
+    return bit_fail(BIT_EUSAGE, "task '%s' has no document %" PRIu64 "; its %u are from %" PRIu64 " to %" PRIu64,
+                    f->task, s->o->document, f->document_count, f->document[0].number,
                     f->document[f->document_count - 1].number);
 }
 

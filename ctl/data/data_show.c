@@ -53,7 +53,7 @@ static int check_step(const struct bit_data_options *o, const char *run, const B
 {
     if (spec == NULL || o->step <= spec->schedule->steps)
         return 0;
-    return bit_failure_print(o->cli, bit_fail(BIT_EUSAGE, "step %llu: %s has %" PRIu64 " step%s", o->step, run,
+    return bit_failure_print(o->cli, bit_fail(BIT_EUSAGE, "step %" PRIu64 ": %s has %" PRIu64 " step%s", o->step, run,
                                               spec->schedule->steps, bit_format_s(spec->schedule->steps)));
 }
 
@@ -348,7 +348,7 @@ int bit_data_show(const struct bit_data_options *o, const char *run)
         return code;
     }
     if (o->has_rank && o->rank >= s.spec->launch->ranks) {
-        bit_fail(BIT_EUSAGE, "rank %llu: the run has %u", o->rank, s.spec->launch->ranks);
+        bit_fail(BIT_EUSAGE, "rank %" PRIu64 ": the run has %u", o->rank, s.spec->launch->ranks);
         code = bit_failure_print(o->cli, BIT_EUSAGE);
     } else {
         int err = show(&s);

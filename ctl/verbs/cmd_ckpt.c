@@ -91,7 +91,7 @@ static int for_each(struct bit_cli *cli, int count, char **what, int (*act)(stru
 /* "8" or "step-00000008" */
 static bool parse_step(const char *text, uint64_t *out)
 {
-    unsigned long long step;
+    uint64_t step;
     const int64_t named = bit_checkpoint_step(text);
 
     if (named < 0 && !bit_parse_u64(text, &step))

@@ -23,11 +23,9 @@ static const struct bit_option options[] = {
     {0},
 };
 
-static int take_number(int option, const char *value, unsigned long long least, unsigned long long *out)
+static int take_number(int option, const char *value, uint64_t least, uint64_t *out)
 {
-    if (bit_parse_u64(value, out) && *out >= least && *out <= BIT_STEPS_MAX)
-        return 0;
-    return bit_usage(&bit_cmd_data, "--%s: '%s' is not a number of at least %llu", options[option].name, value, least);
+    return bit_options_number(&bit_cmd_data, option, value, least, BIT_STEPS_MAX, out);
 }
 
 static int take_option(void *arg, int option, const char *value)

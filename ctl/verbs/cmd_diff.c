@@ -35,7 +35,7 @@ struct side {
 static bool parse_side(const char *text, struct side *s)
 {
     const char *at = strrchr(text, '#');
-    unsigned long long attempt = 0;
+    uint64_t attempt = 0;
     size_t length = strlen(text);
 
     if (at != NULL && at != text && bit_parse_u64(at + 1, &attempt)) {

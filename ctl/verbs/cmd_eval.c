@@ -65,7 +65,7 @@ static int take_precision(struct bit_eval_ask *ask, const char *value)
     return bit_usage_names(&bit_cmd_eval, "--precision", value, precisions);
 }
 
-static int take_step(struct bit_eval_ask *ask, unsigned long long step)
+static int take_step(struct bit_eval_ask *ask, uint64_t step)
 {
     if (ask->has_step)
         return bit_usage(&bit_cmd_eval, "@STEP and --step mean the same: give only one");
@@ -86,7 +86,8 @@ static int take_argument(const char **list, size_t *count, int option, const cha
 static int take_option(void *arg, int option, const char *value)
 {
     struct eval *e = arg;
-    unsigned long long step;
+    uint64_t step = 0;
+    int code;
 
     switch (option) {
     case OPT_TASK:
@@ -99,9 +100,8 @@ static int take_option(void *arg, int option, const char *value)
         e->ask.damage = true;
         return 0;
     case OPT_STEP:
-        if (!bit_parse_u64(value, &step))
-            return bit_usage(&bit_cmd_eval, "--step takes a number, not '%s'", value);
-        return take_step(&e->ask, step);
+        code = bit_options_number(&bit_cmd_eval, option, value, 0, UINT64_MAX, &step);
+        return code == 0 ? take_step(&e->ask, step) : code;
     case OPT_DETACH:
         e->detach = true;
         return 0;
@@ -113,7 +113,7 @@ static int take_option(void *arg, int option, const char *value)
 /* "r7@4000" is step 4000 of r7; "@last" is a run. A folder of such a name must be given with a slash. */
 static int take_word(struct eval *e, const char *word)
 {
-    unsigned long long step;
+    uint64_t step;
     const size_t name = bit_run_step_parse(word, &step);
 
     e->ask.what = word;

@@ -46,17 +46,14 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
 static int take_option(void *arg, int option, const char *value)
 {
     Bit__EventsRequest *ask = arg;
-    unsigned long long after;
 
     if (option == OPT_FOLLOW) {
         ask->has_follow = ask->follow = true;
     } else if (option == OPT_STEPS) {
         ask->has_steps = ask->steps = true;
     } else {
-        if (!bit_parse_u64(value, &after))
-            return bit_usage(&bit_cmd_events, "--after takes an event's number, not '%s'", value);
         ask->has_after = true;
-        ask->after = after;
+        return bit_options_number(&bit_cmd_events, option, value, 0, UINT64_MAX, &ask->after);
     }
     return 0;
 }

@@ -53,7 +53,7 @@ struct export
     struct bit_cli *cli;
     struct bit_export_options options;
     const char *type, *output;
-    unsigned long long step;
+    uint64_t step;
     bool has_step;
     struct bit_progress_line line;
     char what[BIT_PATH_MAX]; /* a run, without @STEP, or a folder */
@@ -189,7 +189,6 @@ static int usage_types(const struct bit_export_form *form, const char *type)
 static int take_option(void *arg, int option, const char *value)
 {
     struct export *x = arg;
-    unsigned long long n;
 
     switch (option) {
     case OPT_TO:
@@ -208,16 +207,13 @@ static int take_option(void *arg, int option, const char *value)
         x->options.end_of_text = value;
         return 0;
     case OPT_STEP:
-        x->has_step = bit_parse_u64(value, &x->step);
-        return x->has_step ? 0 : bit_usage(&bit_cmd_export, "--step %s is no number", value);
+        x->has_step = true;
+        return bit_options_number(&bit_cmd_export, option, value, 0, UINT64_MAX, &x->step);
     case OPT_TERNARISE:
         x->options.ternarise = true;
         return 0;
     case OPT_FILE_BYTES:
-        if (!bit_parse_u64(value, &n) || n == 0)
-            return bit_usage(&bit_cmd_export, "--file-bytes %s is no number above 0", value);
-        x->options.file_bytes = n;
-        return 0;
+        return bit_options_number(&bit_cmd_export, option, value, 1, UINT64_MAX, &x->options.file_bytes);
     default:
         x->options.force = true;
         return 0;
@@ -242,7 +238,7 @@ static int check(struct export *x)
 /* A folder may be named "r7@4000", too. < 0: the word is valid; else the exit code. */
 static int take_word(struct export *x, const char *word)
 {
-    unsigned long long step;
+    uint64_t step;
     const bool folder = bit_ckpt_word_is_folder(word);
     const size_t name = folder ? 0 : bit_run_step_parse(word, &step);
 

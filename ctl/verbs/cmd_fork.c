@@ -38,23 +38,13 @@ struct fork {
     Bit__ForkRequest ask;
 };
 
-static int take_step(struct fork *f, const char *value)
-{
-    unsigned long long step;
-
-    if (!bit_parse_u64(value, &step) || step == 0)
-        return bit_usage(&bit_cmd_fork, "--from takes a step from 1 on, not '%s'", value);
-    f->ask.from_step = step;
-    return 0;
-}
-
 static int take_option(void *arg, int option, const char *value)
 {
     struct fork *f = arg;
 
     switch (option) {
     case OPT_FROM:
-        return take_step(f, value);
+        return bit_options_number(&bit_cmd_fork, option, value, 1, UINT64_MAX, &f->ask.from_step);
     case OPT_FRESH:
         f->ask.has_fresh_moments = f->ask.fresh_moments = true;
         return 0;

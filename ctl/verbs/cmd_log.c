@@ -104,16 +104,6 @@ static void take(void *arg, uint16_t type, const ProtobufCMessage *msg)
 
 /* ---- the command line */
 
-static int take_number(int option, const char *value, uint64_t most, uint64_t *out)
-{
-    unsigned long long n;
-
-    if (!bit_parse_u64(value, &n) || n > most)
-        return bit_usage(&bit_cmd_log, "--%s takes a number, not '%s'", options[option].name, value);
-    *out = n;
-    return 0;
-}
-
 static int take_option(void *arg, int option, const char *value)
 {
     struct state *s = arg;
@@ -129,11 +119,11 @@ static int take_option(void *arg, int option, const char *value)
         break;
     case OPT_TAIL:
         s->ask.has_tail_lines = true;
-        code = take_number(option, value, UINT64_MAX, &s->ask.tail_lines);
+        code = bit_options_number(&bit_cmd_log, option, value, 0, UINT64_MAX, &s->ask.tail_lines);
         break;
     default:
         s->ask.has_attempt = true;
-        code = take_number(option, value, UINT32_MAX, &attempt);
+        code = bit_options_number(&bit_cmd_log, option, value, 0, UINT32_MAX, &attempt);
         s->ask.attempt = (uint32_t)attempt;
     }
     return code;

@@ -39,7 +39,7 @@ struct wishes {
     const char *y_text, *title, *svg;
     struct bit_curve_wish y;
     double from, to;
-    unsigned long long smooth;
+    uint64_t smooth;
     bool log_y, each, csv;
 };
 
@@ -278,8 +278,8 @@ static int take_option(void *arg, int option, const char *value)
         return bit_usage_names(&bit_cmd_plot, "--x", value, axes);
     if (option == OPT_Y && !bit_curve_wish_parse(value, &w->y))
         return bit_usage_names(&bit_cmd_plot, "--y", value, bit_curve_wish_words);
-    if (option == OPT_SMOOTH && (!bit_parse_u64(value, &w->smooth) || w->smooth == 0 || w->smooth > BIT_SMOOTH_MAX))
-        return bit_usage(&bit_cmd_plot, "--smooth %s: not a number of values from 1 to %d", value, BIT_SMOOTH_MAX);
+    if (option == OPT_SMOOTH)
+        return bit_options_number(&bit_cmd_plot, option, value, 1, BIT_SMOOTH_MAX, &w->smooth);
     if (option == OPT_FROM && !parse_number(value, &w->from))
         return bit_usage(&bit_cmd_plot, "--from %s: not a number", value);
     if (option == OPT_TO && !parse_number(value, &w->to))

@@ -29,7 +29,7 @@ static bool parse_age(const char *text, uint64_t *out)
     const size_t length = strlen(text);
     const char *unit = length > 1 ? strchr(units, text[length - 1]) : NULL;
     char digits[16];
-    unsigned long long n;
+    uint64_t n;
 
     if (unit == NULL || length > sizeof digits - 2)
         return false;
@@ -49,7 +49,8 @@ static int take_option(void *arg, int option, const char *value)
 {
     struct wishes *w = arg;
     Bit__PruneRequest *ask = &w->ask;
-    unsigned long long keep;
+    uint64_t keep = 0;
+    int code;
 
     switch (option) {
     case OPT_OLDER:
@@ -58,9 +59,10 @@ static int take_option(void *arg, int option, const char *value)
                    ? 0
                    : bit_usage(&bit_cmd_prune, "--older-than takes an age such as 7d, not '%s'", value);
     case OPT_KEEP:
-        ask->has_keep = bit_parse_u64(value, &keep) && keep <= UINT32_MAX;
-        ask->keep = ask->has_keep ? (uint32_t)keep : 0;
-        return ask->has_keep ? 0 : bit_usage(&bit_cmd_prune, "--keep takes a number of runs, not '%s'", value);
+        ask->has_keep = true;
+        code = bit_options_number(&bit_cmd_prune, option, value, 0, UINT32_MAX, &keep);
+        ask->keep = (uint32_t)keep;
+        return code;
     case OPT_ALL_USERS:
         ask->has_all_users = ask->all_users = true;
         return 0;

@@ -54,7 +54,7 @@ static bool to_stdout(const struct report *r)
 static int find_time(uint64_t *out)
 {
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
-    unsigned long long seconds = (unsigned long long)time(NULL);
+    uint64_t seconds = (uint64_t)time(NULL);
 
     if (epoch != NULL && (!bit_parse_u64(epoch, &seconds) || seconds > INT32_MAX * 100ull))
         return bit_usage(&bit_cmd_report, "SOURCE_DATE_EPOCH is '%s', and no number of seconds since 1970", epoch);

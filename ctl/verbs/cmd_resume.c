@@ -17,20 +17,15 @@ static const struct bit_option options[] = {
     {0},
 };
 
-static int take_number(const struct bit_option *option, const char *value, unsigned long long most, uint64_t *out)
+static int take_number(int option, const char *value, uint64_t *out)
 {
-    unsigned long long n;
-
-    if (!bit_parse_u64(value, &n) || n == 0 || n > most)
-        return bit_usage(&bit_cmd_resume, "--%s takes a number from 1 on, not '%s'", option->name, value);
-    *out = n;
-    return 0;
+    return bit_options_number(&bit_cmd_resume, option, value, 1, UINT64_MAX, out);
 }
 
 static int take_ranks(Bit__ResumeRequest *ask, const char *value)
 {
     uint64_t ranks = 0;
-    int code = take_number(&options[OPT_RANKS], value, UINT32_MAX, &ranks);
+    int code = bit_options_number(&bit_cmd_resume, OPT_RANKS, value, 1, UINT32_MAX, &ranks);
 
     ask->has_ranks = true;
     ask->ranks = (uint32_t)ranks;
@@ -44,16 +39,16 @@ static int take_option(void *arg, int option, const char *value)
     switch (option) {
     case OPT_FROM:
         ask->has_from_step = true;
-        return take_number(&options[OPT_FROM], value, UINT64_MAX, &ask->from_step);
+        return take_number(option, value, &ask->from_step);
     case OPT_STEPS:
         ask->has_steps = true;
-        return take_number(&options[OPT_STEPS], value, UINT64_MAX, &ask->steps);
+        return take_number(option, value, &ask->steps);
     case OPT_STRETCH:
         ask->has_stretch = ask->stretch = true;
         return 0;
     case OPT_SKIP:
         ask->has_skip = true;
-        return take_number(&options[OPT_SKIP], value, UINT64_MAX, &ask->skip);
+        return take_number(option, value, &ask->skip);
     case OPT_FORCE:
         ask->has_force = ask->force = true;
         return 0;

@@ -20,7 +20,7 @@ static int take_at(void *arg, int option, const char *value)
 {
     Bit__ChangeRequest *ask = arg;
     const bool later = value[0] == '+';
-    unsigned long long step;
+    uint64_t step;
 
     if (!bit_parse_u64(value + later, &step) || (step == 0 && !later))
         return bit_usage(&bit_cmd_set, "--at takes a step from 1 on or +N, not '%s'", value);

@@ -16,7 +16,7 @@ static int take_batches(void *arg, int option, const char *value)
     Bit__ChangeRequest *ask = arg;
     const char *dash = strchr(value, '-');
     char first[32] = "";
-    unsigned long long from, to;
+    uint64_t from, to;
 
     if (dash != NULL && (size_t)(dash - value) < sizeof first)
         memcpy(first, value, (size_t)(dash - value));

@@ -52,12 +52,11 @@ static int add_vary(struct bit_sweep_submit *s, const char *value)
 
 static int take_seeds(struct bit_sweep_submit *s, const char *value)
 {
-    unsigned long long seeds;
+    uint64_t seeds = 0;
+    const int code = bit_options_number(&bit_cmd_sweep, OPT_SEEDS, value, 1, BIT_SWEEP_BRANCHES_MAX, &seeds);
 
-    if (!bit_parse_u64(value, &seeds) || seeds == 0 || seeds > BIT_SWEEP_BRANCHES_MAX)
-        return bit_usage(&bit_cmd_sweep, "--seeds takes 1 to %d, not '%s'", BIT_SWEEP_BRANCHES_MAX, value);
     s->seeds = (uint32_t)seeds;
-    return 0;
+    return code;
 }
 
 static int take_option(void *arg, int option, const char *value)

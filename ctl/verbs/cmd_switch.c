@@ -24,15 +24,11 @@ static int set_optimizer(Bit__SwitchRequest *ask, Bit__OptimizerAtSwitch optimiz
 static int take_option(void *arg, int option, const char *value)
 {
     Bit__SwitchRequest *ask = arg;
-    unsigned long long step;
 
     switch (option) {
     case OPT_AT:
-        if (!bit_parse_u64(value, &step))
-            return bit_usage(&bit_cmd_switch, "--at takes a step, not '%s'", value);
         ask->has_at_step = true;
-        ask->at_step = step;
-        return 0;
+        return bit_options_number(&bit_cmd_switch, option, value, 0, UINT64_MAX, &ask->at_step);
     case OPT_NOW:
         ask->has_now = ask->now = true;
         return 0;

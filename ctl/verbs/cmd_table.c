@@ -176,14 +176,13 @@ static int make(struct bit_cli *cli, const struct bit_branches *b, const struct 
 
 /* ---- the verb */
 
-static bool take_count(const char *value, size_t *out)
+static int take_count(int option, const char *value, size_t *out)
 {
-    unsigned long long n;
+    uint64_t n = *out;
+    const int code = bit_options_number(&bit_cmd_table, option, value, 1, BIT_SMOOTH_MAX, &n);
 
-    if (!bit_parse_u64(value, &n) || n == 0 || n > BIT_SMOOTH_MAX)
-        return false;
     *out = (size_t)n;
-    return true;
+    return code;
 }
 
 /* Takes an option; 0, or the exit code after a mistake was printed. */
@@ -195,10 +194,10 @@ static int take_option(void *arg, int option, const char *value)
         w->by = value;
     if (option == OPT_TRUNK)
         w->trunk = value;
-    if (option == OPT_LAST && !take_count(value, &w->asked.last))
-        return bit_usage(&bit_cmd_table, "--last %s: not a number of losses from 1 to %d", value, BIT_SMOOTH_MAX);
-    if (option == OPT_SMOOTH && !take_count(value, &w->asked.smooth))
-        return bit_usage(&bit_cmd_table, "--smooth %s: not a number of losses from 1 to %d", value, BIT_SMOOTH_MAX);
+    if (option == OPT_LAST)
+        return take_count(option, value, &w->asked.last);
+    if (option == OPT_SMOOTH)
+        return take_count(option, value, &w->asked.smooth);
     w->pairs |= option == OPT_PAIRS;
     w->effects |= option == OPT_EFFECTS;
     w->csv |= option == OPT_CSV;

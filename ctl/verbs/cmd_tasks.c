@@ -191,7 +191,7 @@ struct wishes {
 static int take_option(void *arg, int option, const char *value)
 {
     struct wishes *w = arg;
-    unsigned long long step;
+    uint64_t step;
 
     w->steps |= option == OPT_STEPS;
     w->csv |= option == OPT_CSV;

@@ -71,15 +71,9 @@ static int cores(void)
     return count < 1 ? 1 : BIT_MIN(count, BIT_TOKENIZE_THREADS_MAX);
 }
 
-static int parse_number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+static int take_number(int option, const char *value, uint64_t least, uint64_t most, uint64_t *out)
 {
-    unsigned long long value;
-
-    if (!bit_parse_u64(text, &value) || value < min || value > max)
-        return bit_usage(&bit_cmd_tokenize, "%s: '%s' is not a number from %" PRIu64 " to %" PRIu64, option, text, min,
-                         max);
-    *out = value;
-    return 0;
+    return bit_options_number(&bit_cmd_tokenize, option, value, least, most, out);
 }
 
 static int take_option(void *arg, int option, const char *value)
@@ -101,10 +95,10 @@ static int take_option(void *arg, int option, const char *value)
         t->end_of_text = value;
         break;
     case OPT_MAX_SIZE:
-        code = parse_number("--max-size", value, 2, UINT64_C(1) << 48, &t->file_tokens);
+        code = take_number(option, value, 2, UINT64_C(1) << 48, &t->file_tokens);
         break;
     case OPT_THREADS:
-        code = parse_number("--threads", value, 1, BIT_TOKENIZE_THREADS_MAX, &threads);
+        code = take_number(option, value, 1, BIT_TOKENIZE_THREADS_MAX, &threads);
         if (code == 0)
             t->threads = (int)threads;
         break;
@@ -118,7 +112,7 @@ static int take_option(void *arg, int option, const char *value)
         t->requests = true;
         break;
     case OPT_CONTEXT:
-        code = parse_number("--context", value, 1, BIT_CONTEXT_MAX, &t->context);
+        code = take_number(option, value, 1, BIT_CONTEXT_MAX, &t->context);
         break;
     default:
         t->force = true;

@@ -93,7 +93,7 @@ static int take_for(Bit__WaitRequest *ask, const char *what)
     static const char *const keys[] = {"state", "step", "phase", "checkpoint", NULL}, *const phases[] = {
                                                                                           "16bit", "ternary", NULL};
     char key[32], hint[BIT_NEAREST_HINT];
-    unsigned long long n;
+    uint64_t n;
 
     if (strncmp(what, "state=", 6) == 0)
         return take_state(ask, what + 6);
@@ -237,7 +237,7 @@ static int wait_for(struct state *s, int count, char **words)
 static int take_option(void *arg, int option, const char *value)
 {
     struct state *s = arg;
-    unsigned long long timeout;
+    uint64_t timeout;
 
     if (option == OPT_FOR)
         return take_for(&s->ask, s->awaited = value);

@@ -267,7 +267,8 @@ def mistakes_are_json_too():
     with fixture.Daemon() as d:
         ctl = Checked(d)
         for args in (("ps", "--no-such"), ("status",), ("submit",), ("wait", "r1", "--for", "nothing"),
-                     ("data", "nonsense"), ("ckpt", "ls"), ("tokenize",), ("switch", "r1", "--at", "soon"), ("log", "r1", "-n", "x")):
+                     ("data", "nonsense"), ("ckpt", "ls"), ("tokenize",), ("switch", "r1", "--at", "soon"), ("log", "r1", "-n", "x"),
+                     ("switch", "r1", "--at", "soon", "--nonsense"), ("set", "r1", "--at", "soon", "--nonsense")):  # the first mistake alone
             said = ctl.error("usage", *args)
             assert args[0] in said["text"], said
         p = subprocess.run([d.bitctl, "sumbit", "x", "--json"], capture_output=True, text=True)

@@ -108,6 +108,8 @@ TEST(mistakes_end_with_2_and_no_daemon_with_69)
     EXPECT_EQ(run_verb("plot", "r1", "--y=speed"), BIT_EXIT_USAGE);
     EXPECT_EQ(run_verb("plot", "r1", "--svg=x.svg"), BIT_EXIT_UNAVAILABLE);
     EXPECT_EQ(run_verb("table", "r1", "--last=0"), BIT_EXIT_USAGE);
+    EXPECT_EQ(run_verb("table", "r1", "--last=1000001"), BIT_EXIT_USAGE);
+    EXPECT_EQ(run_verb("table", "r1", "--last=1000000"), BIT_EXIT_UNAVAILABLE);
     EXPECT_EQ(run_verb("table", "r1", "--pairs"), BIT_EXIT_UNAVAILABLE);
     EXPECT_EQ(run_verb("status", "r1", NULL), BIT_EXIT_UNAVAILABLE);
     EXPECT_EQ(run_verb("switch", "r1", "--at=4000"), BIT_EXIT_UNAVAILABLE);
@@ -115,7 +117,7 @@ TEST(mistakes_end_with_2_and_no_daemon_with_69)
 
 TEST(numbers)
 {
-    unsigned long long n = 7;
+    uint64_t n = 7;
 
     EXPECT(bit_parse_u64("18446744073709551615", &n) && n == UINT64_MAX);
     EXPECT(!bit_parse_u64("18446744073709551616", &n));
