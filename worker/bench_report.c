@@ -16,24 +16,15 @@ enum bit_bench_class bit_bench_class_of(const char *name)
         const char *beginning;
         enum bit_bench_class class;
     } classes[] = {
-        {"matmul", BIT_BENCH_GEMM},
-        {"matmul_rope", BIT_BENCH_GEMM},
-        {"matmul_swiglu", BIT_BENCH_GEMM},
-        {"matmul_swiglu_backward", BIT_BENCH_GEMM},
-        {"bitlinear", BIT_BENCH_GEMM},
-        {"attention", BIT_BENCH_ATTENTION},
-        {"gather", BIT_BENCH_COMMUNICATION},
-        {"reduce", BIT_BENCH_COMMUNICATION},
-        {"sumsq", BIT_BENCH_OPTIMIZER},
-        {"clip", BIT_BENCH_OPTIMIZER},
-        {"adamw", BIT_BENCH_OPTIMIZER},
-        {"absmean", BIT_BENCH_OPTIMIZER},
-        {"histogram", BIT_BENCH_OPTIMIZER},
-        {"weight_scale", BIT_BENCH_OPTIMIZER},
-        {"ternarise", BIT_BENCH_OPTIMIZER},
-        {"transpose", BIT_BENCH_OPTIMIZER},
-        {"pack_codes", BIT_BENCH_OPTIMIZER},
-        {"unpack_codes", BIT_BENCH_OPTIMIZER},
+        {"matmul", BIT_BENCH_GEMM},          {"matmul_rope", BIT_BENCH_GEMM},
+        {"matmul_swiglu", BIT_BENCH_GEMM},   {"matmul_swiglu_backward", BIT_BENCH_GEMM},
+        {"bitlinear", BIT_BENCH_GEMM},       {"attention", BIT_BENCH_ATTENTION},
+        {"gather", BIT_BENCH_COMMUNICATION}, {"reduce", BIT_BENCH_COMMUNICATION},
+        {"sumsq", BIT_BENCH_OPTIMIZER},      {"clip", BIT_BENCH_OPTIMIZER},
+        {"adamw", BIT_BENCH_OPTIMIZER},      {"absmean", BIT_BENCH_OPTIMIZER},
+        {"histogram", BIT_BENCH_OPTIMIZER},  {"weight_scale", BIT_BENCH_OPTIMIZER},
+        {"ternarise", BIT_BENCH_OPTIMIZER},  {"transpose", BIT_BENCH_OPTIMIZER},
+        {"pack_codes", BIT_BENCH_OPTIMIZER}, {"unpack_codes", BIT_BENCH_OPTIMIZER},
         {"cast", BIT_BENCH_OPTIMIZER},
     };
 

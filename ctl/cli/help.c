@@ -69,12 +69,11 @@ static const char runs[] =
     "json` explains. `bitctl help spec` has every field of a specification, `bitctl help presets` the presets\n"
     "that fill many of them.\n";
 
-static const char first_run[] =
-    "  $ bitd --log bitd.log &               # start the daemon for this user\n"
-    "  $ bitctl tokenize --tokenizer tokenizer.json -o tokens documents.jsonl.gz\n"
-    "  $ bitctl check run.txtpb              # the plan, and every mistake in it\n"
-    "  $ bitctl submit --follow run.txtpb\n"
-    "  $ bitctl switch @last --at 4000 --reset-optimizer    # while the run runs";
+static const char first_run[] = "  $ bitd --log bitd.log &               # start the daemon for this user\n"
+                                "  $ bitctl tokenize --tokenizer tokenizer.json -o tokens documents.jsonl.gz\n"
+                                "  $ bitctl check run.txtpb              # the plan, and every mistake in it\n"
+                                "  $ bitctl submit --follow run.txtpb\n"
+                                "  $ bitctl switch @last --at 4000 --reset-optimizer    # while the run runs";
 
 void bit_help_all(const struct bit_cli_verb *const *verbs)
 {

@@ -118,7 +118,6 @@ struct class
     struct bit_codeset set, common;
     bool begun; /* set has at least one member */
     bool has_common;
-
 };
 
 static int take_inner(struct bit_regex_parse *p, bool fold, struct bit_codeset *out);

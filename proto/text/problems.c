@@ -1,5 +1,5 @@
-#include "proto/format.h"
 #include "proto/text/problems.h"
+#include "proto/format.h"
 
 #include <stdarg.h>
 #include <stdio.h>

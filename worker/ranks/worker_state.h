@@ -27,7 +27,7 @@ struct bit_worker {
     char run[BIT_RUN_ID_MAX];
 
     enum bit_backend backend;
-    char choices[256]; /* the backend's choices, for people: "cuDNN 91400"; "" if there were none */
+    char choices[256];               /* the backend's choices, for people: "cuDNN 91400"; "" if there were none */
     char fused[BIT_FUSION_TEXT_MAX]; /* the fused products, for people; "" on a processor */
     struct bit_worker_plan plan;
     struct bit_shard shard;
