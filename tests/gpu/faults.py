@@ -142,12 +142,12 @@ def gpu_missing(report, host, bed, ranks):
     at, = runs.pause(bed, run, runs.LONG // 6, resume=False)
     if host.gpus > 0:
         bed.restart(CUDA_VISIBLE_DEVICES=visible(ranks // 2))
-        code, out, err = bed.ctl("resume", run)
-        if code == 0:
-            code, err = bed.wait(run, timeout=90), bed.status(run)["reason"] or ""
-        told = " ".join((out + err).split())
-        report.check(f"{ranks} ranks resumed on {ranks // 2} GPUs", code not in (0, 124) and f"{ranks // 2} GPU" in told, f"exit {code}: {told[-150:]}",
+        bed.ctl("resume", run, check=True)
+        code = bed.ctl("wait", run, "--for=state=restarting", "--timeout=60")[0]
+        reason = bed.status(run)["reason"] or ""
+        report.check(f"{ranks} ranks on {ranks // 2} GPUs: launched again later, and why", code == 0 and f"{ranks // 2} GPU" in reason, reason[:150],
                      f"says {ranks // 2} GPU")
+        bed.ctl("pause", run, check=True)
     bed.ctl("resume", run, f"--ranks={ranks // 2}", check=True)
     bed.finish(run, timeout=120)
     difference, step = runs.worst(plain, bed.losses(run))

@@ -205,7 +205,7 @@ def searched(report, host, bed):
     bed.finish(run, timeout=120)
     timed = {re.search(r"products timed \([^)]*\)", r["backend"]).group(0) for r in bed.ready(run)}
     report.check("products by the fastest algorithms, paused and resumed", len(set(kept)) == 1 and len(timed) == 1,
-                 f"{len(kept[0])} bytes, {', '.join(sorted(timed))}", "one table")
+                 f"{len(kept[0]) - 1} products, {', '.join(sorted(timed))}", "one table")
     want, known = bed.losses(run), os.path.join(bed.state, "products")
     for name, forget in (("known", False), ("killed", True)):
         other = bed.submit(bed.run_spec(f"products-{name}", host.backend, steps=LONG, at_step=LONG_AT, optimizer="RESET", every=40), *search)
@@ -223,8 +223,11 @@ def searched(report, host, bed):
 
 
 def table(bed, run):
+    """The run's products and their algorithms, sorted: a launch puts the products of its own phase first (proto/ckpt/product_set.h)."""
     with open(os.path.join(bed.state, "runs", run, "checkpoints", "products"), "rb") as f:
-        return f.read()
+        content = f.read()
+    heading, rows = content[:96], content[96:-4]
+    return heading, *sorted(rows[at:at + 160] for at in range(0, len(rows), 160))
 
 
 def pause(bed, run, step, resume=True):
