@@ -5,7 +5,6 @@
 #include "ctl/client/reply_stream.h"
 #include "ctl/client/run_status.h"
 #include "ctl/report/run_charts.h"
-#include "proto/check.h"
 
 struct stream {
     struct bit_run_past *past;

@@ -1,12 +1,9 @@
 #include "ctl/spec/spec_submit.h"
 
-#include <stdio.h>
-
 #include "ctl/client/connection.h"
 #include "ctl/spec/dry_run_answer.h"
 #include "ctl/spec/local_check.h"
 #include "proto/check.h"
-#include "proto/err.h"
 #include "proto/wire/msg.h"
 
 /* Returns 0 with bitd's reply, the exit code after its refusal was printed, or BIT_SPEC_OUTDATED. */

@@ -16,7 +16,6 @@
 #include "ctl/spec/spec_file.h"
 #include "ctl/spec/spec_submit.h"
 #include "ctl/verbs/verbs.h"
-#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/text/precision.h"
 #include "proto/wire/msg.h"

@@ -1,9 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"

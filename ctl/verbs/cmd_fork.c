@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "ctl/cli/failure.h"
 #include "ctl/cli/options.h"
 #include "ctl/cli/submit_options.h"
 #include "ctl/client/connection.h"
@@ -14,7 +13,6 @@
 #include "ctl/spec/dry_run_answer.h"
 #include "ctl/verbs/verbs.h"
 #include "proto/check.h"
-#include "proto/err.h"
 #include "proto/limits.h"
 
 enum { OPT_FROM, OPT_SET, OPT_NAME, OPT_FRESH, OPT_WEIGHTS };

@@ -8,7 +8,6 @@
 #include "ctl/spec/spec_file.h"
 #include "ctl/spec/spec_submit.h"
 #include "ctl/verbs/verbs.h"
-#include "proto/check.h"
 #include "proto/limits.h"
 #include "proto/wire/msg.h"
 

@@ -1,6 +1,5 @@
 #include "ctl/client/change.h"
 #include "ctl/verbs/verbs.h"
-#include "proto/err.h"
 
 enum { OPT_AT, OPT_NOW, OPT_RESET, OPT_KEEP, OPT_CANCEL };
 static const struct bit_option options[] = {

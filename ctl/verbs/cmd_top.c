@@ -14,7 +14,6 @@
 #include "ctl/show/show.h"
 #include "ctl/show/status_page.h"
 #include "ctl/verbs/verbs.h"
-#include "proto/check.h"
 #include "proto/err.h"
 #include "proto/format.h"
 
