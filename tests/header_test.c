@@ -61,6 +61,7 @@
 
 #define EXEC    "kernels/exec", "proto/err.h", "proto/check.h", "proto/limits.h", "config.h"
 #define KERNELS "kernels", EXEC
+#define DEVICE  "kernels/cuda", KERNELS
 /* The kernels that compute a checkpoint's codes. */
 #define TERNARISE                                                                                                      \
     "kernels/exec/exec.h", "kernels/exec/op.h", "kernels/pack_codes.h", "kernels/ternarise.h",                         \
@@ -85,7 +86,9 @@ static const struct folder {
     {"kernels/exec", {EXEC}, {NULL}},
     {"kernels/ref", {KERNELS, "kernels/ref"}, {NULL}},
     {"kernels/cpu", {KERNELS, "kernels/cpu"}, {NULL}},
-    {"kernels/cuda", {KERNELS, "kernels/cuda"}, {"cuda", "cublasLt", "cudnn"}},
+    {"kernels/cuda", {DEVICE}, {"cuda", "cublasLt"}},
+    {"kernels/cuda/gemm", {"kernels/cuda/gemm", DEVICE}, {"cuda", "cublasLt"}},
+    {"kernels/cuda/attention", {"kernels/cuda/attention", DEVICE}, {"cuda", "cudnn"}},
     {"worker", {"worker", "worker/ckpt", "worker/link", RANKS}, {"mpi"}},
     {"worker/ckpt", {"worker/ckpt", RANKS}, {NULL}},
     {"worker/link", {"worker/link", PROCESS}, {NULL}},

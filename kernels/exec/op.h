@@ -3,7 +3,8 @@
  *
  *     bit_NAME_ref    ref/NAME.c      plain loops, the reference
  *     bit_NAME_cpu    cpu/NAME.c      fast, where it pays; otherwise the reference is used
- *     bit_NAME_cuda   cuda/NAME.cu    or NAME.c, where it calls a library instead of kernels
+ *     bit_NAME_cuda   cuda/NAME.cu    or NAME.c, where it calls a library instead of kernels; products lie in
+ *                                     cuda/gemm, attention in cuda/attention
  *
  * bit_NAME() calls the variant of exec->backend: the worker calls the same functions that kcheck checks.
  */

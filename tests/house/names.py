@@ -17,7 +17,8 @@ import tree
 COLUMNS = 120
 
 # An operator has the same stem in each of these: its contract, its reference, its variants; so have a back end's parts of exec.
-KERNELS = ("kernels", "kernels/exec", "kernels/ref", "kernels/cpu", "kernels/cuda")
+KERNELS = ("kernels", "kernels/exec", "kernels/ref", "kernels/cpu", "kernels/cuda", "kernels/cuda/gemm",
+           "kernels/cuda/attention")
 # Each program has one of these.
 EVERYWHERE = ("main",)
 

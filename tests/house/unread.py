@@ -22,7 +22,7 @@ import tree
 STRUCTS = {
     "sched_attributes": "the kernel",
     "bit_value": "proto/text/reflect copies the union into a field of a message",
-    "bit_product_key": "kernels/cuda/blas compares whole keys",
+    "bit_product_key": "kernels/cuda/gemm/blas compares whole keys",
     "bit_product_choice": "proto/ckpt/product_set has its bytes",
 }
 FIELDS = {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "config.h"
-#include "kernels/cuda/bitlinear.h"
+#include "kernels/cuda/gemm/bitlinear.h"
 #include "proto/check.h"
 #include "tests/kcheck/peer.h"
 

@@ -1,6 +1,0 @@
-#include "kernels/cuda/bf16_gemm.cuh"
-
-extern "C" int bit_bf16_gemm_rope(const bit_exec *exec, const bit_bf16_gemm_args *args)
-{
-    return launch<BIT_GEMM_ROPE>(exec, args);
-}
