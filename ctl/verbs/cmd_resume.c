@@ -69,7 +69,7 @@ static int run(struct bit_cli *cli, int argc, char **argv)
 }
 
 static const struct bit_verb_object objects[] = {
-    {&bit__done_reply__descriptor, "once the run trains or is queued"},
+    {&bit__done_reply__descriptor, "once the run trains, is queued, or its launch has failed and is tried again"},
     {&bit__sweep_reply__descriptor, "for a sweep"},
     {0},
 };
@@ -83,9 +83,10 @@ const struct bit_cli_verb bit_cmd_resume = {
         "if it has none: with its optimizer, its position in the data and its schedule, so that it ends as if\n"
         "nothing had happened. Prints why it had ended, where it continues, and how many steps are repeated. A\n"
         "completed run needs --steps.\n\n"
-        "Returns once the run is training, or queued when every slot is taken. A token file that was touched is\n"
-        "compared with its checksum in dataset.json: if the bytes are the same, the run is resumed. If they\n"
-        "differ, or no checksum was known, it is resumed only with --force.\n\n" BIT_EACH_RUN_HELP
+        "Returns once the run is training, or queued when every slot is taken; or when its launch has failed,\n"
+        "with the reason and when the next one is tried. A token file that was touched is compared with its\n"
+        "checksum in dataset.json: if the bytes are the same, the run is resumed. If they differ, or no checksum\n"
+        "was known, it is resumed only with --force.\n\n" BIT_EACH_RUN_HELP
         "\n\n" BIT_SWEEP_TOO_HELP,
     .options = options,
     .quiet = "Print nothing; the exit code is the answer.",

@@ -189,6 +189,9 @@ def a_launcher_that_was_away():
         code, out, _ = d.ctl("status", run)
         assert " failed: " in out, out
         assert f"{run}    launch " in d.ctl("ps")[1] and " failed: " in d.ctl("ps")[1]
+        d.ctl("pause", run, check=True)
+        code, out, err = d.ctl("resume", run)  # it is told at the first launch that fails, and the next ones follow
+        assert code == 0 and f"{run}: launch " in out and " failed: " in out and "next try in" in out, (code, out, err)
         with open(os.path.join(d.dir, "there"), "w"):
             pass
         assert d.finish(run)["weights_digest"] == undisturbed()[0]

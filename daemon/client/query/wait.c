@@ -45,8 +45,9 @@ static bool holds(const struct bit_wait *w, const struct bit_run *run)
         return newest != NULL && newest->step >= w->step;
     case BIT_WAIT_PAUSED:
         return run->state == BIT__RUN_STATE__PAUSED;
-    case BIT_WAIT_TRAINING:
-        return run->state == BIT__RUN_STATE__TRAINING || run->state == BIT__RUN_STATE__COMPLETED;
+    case BIT_WAIT_TRAINING: /* launches that fail are repeated for minutes: who asked is told at the first */
+        return run->state == BIT__RUN_STATE__TRAINING || run->state == BIT__RUN_STATE__COMPLETED ||
+               run->state == BIT__RUN_STATE__RESTARTING;
     default:
         return bit_run_ended(run);
     }
@@ -98,7 +99,7 @@ static const char *text_of(const struct bit_wait *w, bool resumed, char *room, s
 
     if (w->kind == BIT_WAIT_CHECKPOINT && newest != NULL)
         return newest->name;
-    if (!resumed)
+    if (!resumed || run->state == BIT__RUN_STATE__RESTARTING)
         return run->reason;
     bit_resume_text(run, room, bytes);
     if (run->state == BIT__RUN_STATE__QUEUED)
