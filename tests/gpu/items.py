@@ -185,7 +185,7 @@ def table(parts, gpus, small, with_peer):
         "peer": peer_items(small) if with_peer else [],
         "many": [item for _, item in many_items(gpus, small, with_peer)],
         "options": options,
-        "accuracy": [Item("accuracy", "accuracy", 240, 1, in_bed("data gradients of int8", "accuracy", "int8_gradients"))],
+        "accuracy": [Item("accuracy", "accuracy", 80, 1, in_bed("data gradients of int8", "accuracy", "int8_gradients"))],
         "snapshot": [Item("snapshot", "snapshot", 85, 1, in_bed("checkpoints beside training", "snapshot", "beside_training"))],
         "import": [Item("import", "import", 90, 1, published)],
         "score": [Item("score", "score", 180 if with_peer else 60, 1, functools.partial(scored, with_peer))],
