@@ -86,8 +86,7 @@ const struct bit_cli_verb bit_cmd_resume = {
         "Returns once the run is training, or queued when every slot is taken; or when its launch has failed,\n"
         "with the reason and when the next one is tried. A token file that was touched is compared with its\n"
         "checksum in dataset.json: if the bytes are the same, the run is resumed. If they differ, or no checksum\n"
-        "was known, it is resumed only with --force.\n\n" BIT_EACH_RUN_HELP
-        "\n\n" BIT_SWEEP_TOO_HELP,
+        "was known, it is resumed only with --force.\n\n" BIT_EACH_RUN_HELP "\n\n" BIT_SWEEP_TOO_HELP,
     .options = options,
     .quiet = "Print nothing; the exit code is the answer.",
     .json = objects,
