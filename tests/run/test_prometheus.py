@@ -108,7 +108,7 @@ def every_panel_of_the_dashboard_has_an_answer():
         with fixture.Daemon(config=f"worker = {worker}\nslots = 1\nmetrics = 127.0.0.1:0\nread_patience = 0\n") as d:
             with open(os.path.join(d.dir, "bitd.log")) as log:
                 address = re.search("http: metrics address=(\\S+)", log.read()).group(1)
-            run = d.submit(d.spec(name="long", steps=1000000, at_step=5, every=0, eval_every=200, tasks=evals(make_requests(d))), *MODEL)
+            run = d.submit(d.spec(name="long", steps=1000000, at_step=5, every=0, tasks=evals(make_requests(d)) + " at: 6"), *MODEL)
             d.ctl("wait", run, "--for", "step=8", check=True)
             d.submit(d.spec(name="next"))
             with Prometheus(address) as p:
