@@ -1,8 +1,9 @@
-/* The part of the parser for what matches one character: escapes, properties, brackets. */
+#include "ctl/tokenize/regex_class.h"
+
 #include <string.h>
 
 #include "ctl/tokenize/property.h"
-#include "ctl/tokenize/regex_parse.h"
+#include "ctl/tokenize/regex_read.h"
 #include "proto/check.h"
 #include "proto/err.h"
 

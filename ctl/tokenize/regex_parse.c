@@ -1,131 +1,17 @@
-/* The part of the parser for groups, repeats and anchors. */
 #include "ctl/tokenize/regex_parse.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/tokenize/property.h"
+#include "ctl/tokenize/regex_anchor.h"
+#include "ctl/tokenize/regex_class.h"
+#include "ctl/tokenize/regex_put.h"
+#include "ctl/tokenize/regex_read.h"
 #include "proto/check.h"
 #include "proto/err.h"
-#include "proto/utf8.h"
 
 #define REPEAT_MAX 65535 /* PCRE2's limit */
-#define LINE_BREAK '\n'
-
-/* ---- shared by the two halves */
-
-int bit_regex_refuse(const struct bit_regex_parse *p, const char *fmt, ...)
-{
-    char text[320];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    return bit_fail(BIT_EDATA, "the pattern at offset %td: %s", p->at - p->begin, text);
-}
-
-uint8_t bit_regex_peek(const struct bit_regex_parse *p, size_t ahead)
-{
-    return (size_t)(p->end - p->at) > ahead ? p->at[ahead] : 0;
-}
-
-int bit_regex_take(struct bit_regex_parse *p, uint32_t *c)
-{
-    if (p->at == p->end)
-        return bit_regex_refuse(p, "it ends too early");
-    size_t step = bit_utf8_decode((const char *)p->at, (size_t)(p->end - p->at), c);
-    if (step == 0)
-        return bit_regex_refuse(p, "is no UTF-8");
-    p->at += step;
-    return 0;
-}
-
-/* ---- output */
-
-static int reserve_code(struct bit_regex_parse *p, size_t more)
-{
-    if (p->code_count + more <= p->code_room)
-        return 0;
-    size_t room = (p->code_count + more) * 2;
-    uint16_t *code = realloc(p->code, room * sizeof *code);
-    if (code == NULL)
-        return bit_fail(-ENOMEM, "a pattern of %zu items", room);
-    p->code = code;
-    p->code_room = room;
-    return 0;
-}
-
-static int put(struct bit_regex_parse *p, const char *text)
-{
-    const size_t length = strlen(text);
-    int err = reserve_code(p, length);
-
-    if (err < 0)
-        return err;
-    for (size_t i = 0; i < length; i++)
-        p->code[p->code_count++] = (uint8_t)text[i];
-    return 0;
-}
-
-/* Put "(?:" before the output that begins at `from`, and ")" after it. */
-static int wrap(struct bit_regex_parse *p, size_t from)
-{
-    int err = put(p, ")(?:");
-
-    if (err < 0)
-        return err;
-    memmove(p->code + from + 3, p->code + from, (p->code_count - 3 - from) * sizeof *p->code);
-    for (int i = 0; i < 3; i++)
-        p->code[from + (size_t)i] = (uint8_t) "(?:"[i];
-    return 0;
-}
-
-/* Find an equal set among the known ones, or move `set` to them. */
-static int number_set(struct bit_regex_parse *p, struct bit_codeset *set, size_t *number)
-{
-    for (*number = 0; *number < p->set_count; (*number)++) {
-        if (bit_codeset_equal(&p->sets[*number], set))
-            return 0;
-    }
-    if (p->set_count == BIT_REGEX_SETS_MAX)
-        return bit_regex_refuse(p, "more than %d different characters and classes", BIT_REGEX_SETS_MAX);
-    if (p->set_count == p->set_room) {
-        size_t room = p->set_room * 2 + 16;
-        struct bit_codeset *sets = realloc(p->sets, room * sizeof *sets);
-        if (sets == NULL)
-            return bit_fail(-ENOMEM, "%zu classes", room);
-        p->sets = sets;
-        p->set_room = room;
-    }
-    p->sets[p->set_count++] = *set;
-    *set = (struct bit_codeset){0};
-    return 0;
-}
-
-/* Takes ownership of what is in set. */
-static int put_set(struct bit_regex_parse *p, struct bit_codeset *set)
-{
-    size_t number;
-    int err = number_set(p, set, &number);
-
-    if (err == 0)
-        err = reserve_code(p, 1);
-    if (err == 0)
-        p->code[p->code_count++] = (uint16_t)(256 + number);
-    bit_codeset_finish(set);
-    return err;
-}
-
-static int put_char(struct bit_regex_parse *p, uint32_t c)
-{
-    struct bit_codeset set = {0};
-    int err = bit_codeset_add(&set, c, c);
-
-    return err < 0 ? err : put_set(p, &set);
-}
 
 /* ---- single characters */
 
@@ -152,7 +38,7 @@ static int put_literal(struct bit_regex_parse *p, uint32_t c)
 
     if (!p->any_case) {
         p->in_a_row_count = 0;
-        return put_char(p, c);
+        return bit_regex_put_char(p, c);
     }
     err = bit_codeset_add(&set, c, c);
     if (err == 0 && bit_property_folds_long(&set))
@@ -163,7 +49,7 @@ static int put_literal(struct bit_regex_parse *p, uint32_t c)
     if (err == 0)
         err = bit_property_fold(&set);
     if (err == 0)
-        err = put_set(p, &set);
+        err = bit_regex_put_set(p, &set);
     bit_codeset_finish(&set);
     return err;
 }
@@ -171,11 +57,11 @@ static int put_literal(struct bit_regex_parse *p, uint32_t c)
 static int put_dot(struct bit_regex_parse *p)
 {
     struct bit_codeset set = {0};
-    int err = p->dot_all ? 0 : bit_codeset_add(&set, LINE_BREAK, LINE_BREAK);
+    int err = p->dot_all ? 0 : bit_codeset_add(&set, BIT_REGEX_LINE_BREAK, BIT_REGEX_LINE_BREAK);
 
     if (err == 0)
         err = bit_codeset_invert(&set);
-    return err < 0 ? err : put_set(p, &set);
+    return err < 0 ? err : bit_regex_put_set(p, &set);
 }
 
 static int put_brackets(struct bit_regex_parse *p)
@@ -184,79 +70,23 @@ static int put_brackets(struct bit_regex_parse *p)
     int err = bit_regex_take_brackets(p, &set);
 
     if (err == 0)
-        err = put_set(p, &set);
+        err = bit_regex_put_set(p, &set);
     bit_codeset_finish(&set);
     return err;
-}
-
-/* ---- anchors */
-
-/* ^: at the beginning of a line; the end of the text is never one. */
-static int put_line_begin(struct bit_regex_parse *p)
-{
-    int err = put(p, "(?:\\A|(?<=");
-
-    if (err == 0)
-        err = put_char(p, LINE_BREAK);
-    return err < 0 ? err : put(p, ")(?!\\z))");
-}
-
-static int put_line_end(struct bit_regex_parse *p)
-{
-    int err = put(p, "(?=\\z|");
-
-    if (err == 0)
-        err = put_char(p, LINE_BREAK);
-    return err < 0 ? err : put(p, ")");
-}
-
-/* \Z: at the end of the text, or before a line break that ends it. */
-static int put_last_line_end(struct bit_regex_parse *p)
-{
-    int err = put(p, "(?=");
-
-    if (err == 0)
-        err = put_char(p, LINE_BREAK);
-    return err < 0 ? err : put(p, "?\\z)");
-}
-
-static int put_around_word(struct bit_regex_parse *p, const char *before, const char *after)
-{
-    struct bit_codeset word = {0};
-    int err = put(p, before);
-
-    if (err == 0)
-        err = bit_property_word(&word);
-    if (err == 0)
-        err = put_set(p, &word);
-    bit_codeset_finish(&word);
-    return err < 0 ? err : put(p, after);
-}
-
-/* \b: where exactly one of the two neighbours is a word character; \B: anywhere else. */
-static int put_word_border(struct bit_regex_parse *p, bool border)
-{
-    int err = put_around_word(p, "(?:(?<=", ")");
-
-    if (err == 0)
-        err = put_around_word(p, border ? "(?!" : "(?=", ")");
-    if (err == 0)
-        err = put_around_word(p, "|(?<!", ")");
-    return err < 0 ? err : put_around_word(p, border ? "(?=" : "(?!", "))");
 }
 
 /* \R: CR LF, or one line break of any kind. */
 static int put_any_break(struct bit_regex_parse *p)
 {
     struct bit_codeset set = {0};
-    int err = put(p, "(?>");
+    int err = bit_regex_put(p, "(?>");
 
     if (err == 0)
-        err = put_char(p, '\r');
+        err = bit_regex_put_char(p, '\r');
     if (err == 0)
-        err = put_char(p, LINE_BREAK);
+        err = bit_regex_put_char(p, BIT_REGEX_LINE_BREAK);
     if (err == 0)
-        err = put(p, "|");
+        err = bit_regex_put(p, "|");
     if (err == 0)
         err = bit_codeset_add(&set, 0x0a, 0x0d);
     if (err == 0)
@@ -264,9 +94,9 @@ static int put_any_break(struct bit_regex_parse *p)
     if (err == 0)
         err = bit_codeset_add(&set, 0x2028, 0x2029);
     if (err == 0)
-        err = put_set(p, &set);
+        err = bit_regex_put_set(p, &set);
     bit_codeset_finish(&set);
-    return err < 0 ? err : put(p, ")");
+    return err < 0 ? err : bit_regex_put(p, ")");
 }
 
 /* ---- atoms */
@@ -281,43 +111,12 @@ struct atom {
 
 static int put_choice(struct bit_regex_parse *p, bool *empty);
 
-/* Put an escape that matches a position. Returns 1, or 0 if it is not one. */
-static int put_anchor(struct bit_regex_parse *p, uint8_t letter)
-{
-    int err = 0;
-
-    switch (letter) {
-    case 'A':
-        err = put(p, "\\A");
-        break;
-    case 'z':
-        err = put(p, "\\z");
-        break;
-    case 'G':
-        err = put(p, "\\G");
-        break;
-    case 'K':
-        err = p->looks > 0 ? bit_regex_refuse(p, "\\K in a lookaround is not supported") : put(p, "\\K");
-        break;
-    case 'Z':
-        err = put_last_line_end(p);
-        break;
-    case 'b':
-    case 'B':
-        err = put_word_border(p, letter == 'b');
-        break;
-    default:
-        return 0;
-    }
-    return err < 0 ? err : 1;
-}
-
 /* At the character after a backslash. */
 static int put_escape(struct bit_regex_parse *p, struct atom *atom)
 {
     struct bit_codeset set = {0};
     uint32_t c;
-    int err = put_anchor(p, bit_regex_peek(p, 0));
+    int err = bit_regex_put_position(p, bit_regex_peek(p, 0));
 
     if (err != 0) {
         p->at++;
@@ -328,7 +127,7 @@ static int put_escape(struct bit_regex_parse *p, struct atom *atom)
     err = bit_regex_take_set(p, false, &set);
     if (err > 0) {
         p->in_a_row_count = 0;
-        err = put_set(p, &set);
+        err = bit_regex_put_set(p, &set);
     } else if (err == 0 && bit_regex_peek(p, 0) == 'R') {
         p->at++;
         p->in_a_row_count = 0;
@@ -390,7 +189,7 @@ static int take_options(struct bit_regex_parse *p)
 /* At the content of a group: read it up to its ')' and past that. */
 static int put_content(struct bit_regex_parse *p, const char *open, bool *empty)
 {
-    int err = put(p, open);
+    int err = bit_regex_put(p, open);
 
     if (err == 0)
         err = put_choice(p, empty);
@@ -399,7 +198,7 @@ static int put_content(struct bit_regex_parse *p, const char *open, bool *empty)
     if (err < 0)
         return err;
     p->at++;
-    return put(p, ")");
+    return bit_regex_put(p, ")");
 }
 
 /* (?i:..) is for its content; (?i) is for the rest of the enclosing group, including all its later alternatives. */
@@ -414,11 +213,11 @@ static int put_options(struct bit_regex_parse *p, struct atom *atom)
         err = put_content(p, "(?:", &atom->empty);
     } else {
         atom->ends = true;
-        err = put(p, "(?:");
+        err = bit_regex_put(p, "(?:");
         if (err == 0)
             err = put_choice(p, &atom->empty);
         if (err == 0)
-            err = put(p, ")");
+            err = bit_regex_put(p, ")");
     }
     p->any_case = any_case;
     p->dot_all = dot_all;
@@ -575,9 +374,9 @@ static int put_repeat(struct bit_regex_parse *p, const struct repeat *r)
         snprintf(text, sizeof text, "{%u,}", r->least);
     else
         snprintf(text, sizeof text, "{%u,%u}", r->least, r->most);
-    int err = put(p, text);
+    int err = bit_regex_put(p, text);
     if (err == 0 && ((next == '?' && !r->fixed) || (next == '+' && !r->interval))) {
-        err = put(p, next == '?' ? "?" : "+");
+        err = bit_regex_put(p, next == '?' ? "?" : "+");
         p->at++;
     }
     return err;
@@ -597,7 +396,7 @@ static int put_repeats(struct bit_regex_parse *p, size_t from, struct atom *atom
         if (atom->literal && p->any_case && r.most > 1)
             err = push_in_a_row(p, p->in_a_row[p->in_a_row_count - 1]);
         if (err >= 0 && count++ > 0)
-            err = wrap(p, from);
+            err = bit_regex_wrap(p, from);
         if (err >= 0)
             err = put_repeat(p, &r);
         if (err < 0)
@@ -622,7 +421,7 @@ static int put_atom(struct bit_regex_parse *p, struct atom *atom)
         *atom = (struct atom){.empty = true};
         p->at++;
         p->in_a_row_count = 0;
-        return next == '^' ? put_line_begin(p) : put_line_end(p);
+        return next == '^' ? bit_regex_put_line_begin(p) : bit_regex_put_line_end(p);
     }
     err = take_repeat(p, &r);
     if (err != 0)
@@ -656,7 +455,7 @@ static int put_choice(struct bit_regex_parse *p, bool *empty)
     while (err == 0 && bit_regex_peek(p, 0) == '|') {
         p->at++;
         p->in_a_row_count = 0;
-        err = put(p, "|");
+        err = bit_regex_put(p, "|");
         if (err == 0)
             err = put_sequence(p, &one);
         *empty = *empty || one;
@@ -695,7 +494,7 @@ int bit_regex_parse_literal(struct bit_regex_parse *p, const char *text, size_t 
     while (err == 0 && p->at < p->end) {
         err = bit_regex_take(p, &c);
         if (err == 0)
-            err = put_char(p, c);
+            err = bit_regex_put_char(p, c);
     }
     return err;
 }

@@ -7,8 +7,8 @@
  * (?x), comments, repeats of what can match nothing, properties that property.h does not name, and, under (?i),
  * characters whose case folding is several characters. A pattern that Oniguruma itself refuses may be accepted.
  *
- * The code has two halves: regex_parse.c (groups, repeats, anchors) and regex_class.c (what matches one character).
- * Besides them only regex.c includes this header.
+ * regex_parse.c reads groups, repeats and sequences, regex_class.c what matches one character, and regex_anchor.c what
+ * matches a position; regex_read.c and regex_put.c read and write. Besides them only regex.c includes this header.
  */
 #ifndef BIT_CTL_REGEX_PARSE_H
 #define BIT_CTL_REGEX_PARSE_H
@@ -19,9 +19,10 @@
 
 #include "ctl/tokenize/codeset.h"
 
-#define BIT_REGEX_BYTES_MAX (1u << 16)
-#define BIT_REGEX_SETS_MAX  1024
-#define BIT_REGEX_DEPTH_MAX 64 /* nesting depth of groups and brackets */
+#define BIT_REGEX_BYTES_MAX  (1u << 16)
+#define BIT_REGEX_SETS_MAX   1024
+#define BIT_REGEX_DEPTH_MAX  64 /* nesting depth of groups and brackets */
+#define BIT_REGEX_LINE_BREAK '\n'
 
 struct bit_regex_parse {
     /* The output: ASCII for PCRE2, and 256 + i where a character of sets[i] must match. */
@@ -48,24 +49,5 @@ int bit_regex_parse(struct bit_regex_parse *p, const char *pattern, size_t bytes
 /** The same for a literal text. */
 int bit_regex_parse_literal(struct bit_regex_parse *p, const char *text, size_t bytes);
 void bit_regex_parse_finish(struct bit_regex_parse *p);
-
-/* ---- shared by the two halves */
-
-/** Fail with BIT_EDATA and the offset of p->at. */
-int bit_regex_refuse(const struct bit_regex_parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/** Read the next character. Refused at the end of the pattern, and if it is not UTF-8. */
-int bit_regex_take(struct bit_regex_parse *p, uint32_t *c);
-/** The byte at p->at + ahead, without reading it; 0 at the end. */
-uint8_t bit_regex_peek(const struct bit_regex_parse *p, size_t ahead);
-
-/**
- * At the character after a backslash: read an escape that stands for one character (\n, \x41, \u00e9, \.). Returns 1,
- * or 0 if it is something else; then nothing is read.
- */
-int bit_regex_take_escape(struct bit_regex_parse *p, uint32_t *c);
-/** The same for an escape that stands for a set: \d \s \w \h \p{..} and their opposites. Returns 1 or 0. */
-int bit_regex_take_set(struct bit_regex_parse *p, bool in_brackets, struct bit_codeset *out);
-/** At the '[' of a class in brackets. */
-int bit_regex_take_brackets(struct bit_regex_parse *p, struct bit_codeset *out);
 
 #endif
